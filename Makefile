@@ -1,0 +1,42 @@
+# Everything is built in the release profile and for the whole workspace or its root package:
+# features are then the same every time, and RocksDB is compiled once. `cargo … -p` with only
+# heartline-storage or heartline-actors would choose other features and compile it again.
+
+CARGO ?= cargo
+# A shell opened before Rust was installed does not know its folder.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run build test unit simulate bench lint fmt
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what building needs and this machine lacks
+	@.ci/setup
+
+run: setup ## Build, run the demonstration, and stay up as a server
+	$(CARGO) run --release -- demo
+
+build: setup ## Build the heartline binary
+	$(CARGO) build --release
+
+test: setup ## Run every test
+	$(CARGO) test --release --workspace
+
+unit: setup ## Run the tests inside one crate: make unit CRATE=storage
+	$(CARGO) test --release -p heartline -p heartline-$(CRATE) --lib
+
+simulate: setup ## Run the simulator, with SEED=… to repeat a run
+	$(if $(SEED),HEARTLINE_SIM_SEED=$(SEED)) $(CARGO) test --release --test simulator -- --nocapture
+
+bench: setup ## Measure, and print the figures
+	$(CARGO) build --release
+	$(CARGO) run --release -p heartline-bench -- all
+
+lint: setup ## Check formatting and lints
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+
+fmt: setup ## Format the code
+	$(CARGO) fmt --all

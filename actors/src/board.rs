@@ -1,0 +1,523 @@
+//! The board: where every live execution stands, which deadlines are armed, what each queue holds.
+//!
+//! Plain data behind no lock of its own, time as an argument. It is fed whole [`Standing`]s after
+//! each commit, so that queues and timers are a function of the log and nothing can be left out:
+//! the same feeding rebuilds it after a restart.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+};
+
+use heartline_execution::{
+    Deadline, DeadlineKind, ExecutionId, LeaseId, Name, Namespace, Phase, Place, Span, Standing,
+    Timestamp, command::Signs,
+};
+
+use crate::recent::Recent;
+
+/// Signs of life of one lease that are not in the log: stored by whoever accepts a call, read when
+/// a deadline comes up.
+#[derive(Debug)]
+pub struct Pulse {
+    alive: AtomicI64,
+    progressed: AtomicI64,
+    /// The server started since, and the runner has not been heard from.
+    unheard: AtomicBool,
+}
+
+impl Pulse {
+    /// Alive and progressing at `now`.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            alive: AtomicI64::new(now.0),
+            progressed: AtomicI64::new(now.0),
+            unheard: AtomicBool::new(false),
+        }
+    }
+
+    fn restored(now: Timestamp) -> Self {
+        let pulse = Self::new(now);
+        pulse.unheard.store(true, Ordering::Relaxed);
+        pulse
+    }
+
+    /// Whether this is the runner's first word since the server started; true once.
+    pub fn is_first_word(&self) -> bool {
+        self.unheard.load(Ordering::Relaxed) && self.unheard.swap(false, Ordering::Relaxed)
+    }
+
+    /// The runner was heard from.
+    pub fn beat(&self, now: Timestamp) {
+        self.alive.fetch_max(now.0, Ordering::Relaxed);
+    }
+
+    /// The runner got something done.
+    pub fn progress(&self, now: Timestamp) {
+        self.beat(now);
+        self.progressed.fetch_max(now.0, Ordering::Relaxed);
+    }
+
+    /// As the rules want it.
+    pub fn signs(&self) -> Signs {
+        Signs {
+            alive: Some(Timestamp(self.alive.load(Ordering::Relaxed))),
+            progressed: Some(Timestamp(self.progressed.load(Ordering::Relaxed))),
+        }
+    }
+}
+
+/// A queue of a tenant.
+pub type QueueKey = (Namespace, Name);
+
+#[derive(Debug)]
+struct Entry {
+    standing: Arc<Standing>,
+    pulse: Option<Arc<Pulse>>,
+    armed: Vec<Deadline>,
+    /// A claim is on its way to it: it stands in no queue meanwhile.
+    claiming: bool,
+    /// Timeouts on their way to it: not armed meanwhile.
+    firing: Vec<DeadlineKind>,
+    /// Held by a runner when the server started and not heard from since.
+    in_boot_grace: bool,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// Best first: priority, then age.
+    ready: BTreeSet<(Reverse<i32>, Timestamp, ExecutionId)>,
+    /// Earliest first.
+    scheduled: BTreeSet<(Timestamp, Reverse<i32>, ExecutionId)>,
+    leased: usize,
+    claim_latency_ms: Recent,
+}
+
+impl Queue {
+    fn is_idle(&self) -> bool {
+        self.ready.is_empty() && self.scheduled.is_empty() && self.leased == 0
+    }
+}
+
+/// A deadline that has come up.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// Where the execution stood.
+    pub standing: Arc<Standing>,
+    /// What ran out.
+    pub deadline: Deadline,
+    /// The lease's unlogged signs of life.
+    pub signs: Signs,
+}
+
+/// What happened to executions that the last start found in the hands of runners.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AfterBoot {
+    /// Heard from again.
+    pub returned: usize,
+    /// Back in their queues.
+    pub requeued: usize,
+    /// Ended without having been heard from.
+    pub failed: usize,
+}
+
+/// What a change of standing asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stirred {
+    /// This queue has something new to give, now or at its next due time.
+    pub queue: Option<QueueKey>,
+    /// The next deadline is now earlier than it was.
+    pub timer: bool,
+}
+
+/// A queue in figures.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)] // `QueueView` documents them.
+pub struct QueueFigures {
+    pub depth: usize,
+    pub scheduled: usize,
+    pub in_progress: usize,
+    pub oldest_age: Option<Span>,
+    pub claim_latency_ms: crate::views::Quantiles,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Board {
+    entries: HashMap<ExecutionId, Entry>,
+    deadlines: BTreeSet<(Timestamp, ExecutionId, DeadlineKind)>,
+    queues: HashMap<QueueKey, Queue>,
+    phases: BTreeMap<Phase, usize>,
+    after_boot: AfterBoot,
+}
+
+impl Board {
+    /// Takes note of where an execution stands now; `pulse` is its current lease's.
+    pub fn observe(
+        &mut self,
+        standing: Standing,
+        pulse: Option<Arc<Pulse>>,
+        now: Timestamp,
+    ) -> Stirred {
+        let earliest = self.next_deadline();
+        let id = standing.id;
+        let standing = Arc::new(standing);
+        let before = self.entries.remove(&id);
+        if let Some(entry) = &before {
+            self.unlink(entry);
+        }
+        self.note_boot(before.as_ref(), &standing);
+        self.note_claim(before.as_ref(), &standing, now);
+        let mut stirred = Stirred::default();
+        if standing.place == Place::Over {
+            self.forget_queue_if_idle(&(standing.namespace.clone(), standing.queue.clone()));
+            return stirred;
+        }
+        let entry = Entry {
+            armed: Vec::new(),
+            claiming: before.as_ref().is_some_and(|e| e.claiming),
+            firing: Vec::new(),
+            in_boot_grace: before.as_ref().is_some_and(|e| {
+                e.in_boot_grace
+                    && e.standing.held().map(|h| h.lease) == standing.held().map(|h| h.lease)
+            }),
+            pulse,
+            standing,
+        };
+        stirred.queue = self.link(entry, Timestamp(i64::MIN));
+        stirred.timer = self.next_deadline() < earliest || earliest.is_none();
+        stirred
+    }
+
+    /// As [`Board::observe`], for what a restart finds: no deadline comes up before `not_before`,
+    /// and a lease counts as heard from at `now`, so that runners have time to come back.
+    pub fn restore(&mut self, standing: Standing, now: Timestamp, not_before: Timestamp) {
+        let leased = standing.held().is_some();
+        let entry = Entry {
+            pulse: leased.then(|| Arc::new(Pulse::restored(now))),
+            standing: Arc::new(standing),
+            armed: Vec::new(),
+            claiming: false,
+            firing: Vec::new(),
+            in_boot_grace: leased,
+        };
+        self.link(entry, not_before);
+    }
+
+    fn link(&mut self, mut entry: Entry, not_before: Timestamp) -> Option<QueueKey> {
+        let standing = Arc::clone(&entry.standing);
+        let id = standing.id;
+        *self.phases.entry(standing.phase).or_default() += 1;
+        entry.armed = armed(&entry);
+        for deadline in &mut entry.armed {
+            deadline.at = deadline.at.max(not_before);
+            self.deadlines.insert((deadline.at, id, deadline.kind));
+        }
+        let key = (standing.namespace.clone(), standing.queue.clone());
+        let mut stirred = None;
+        match &standing.place {
+            Place::Queued { due, .. } if !entry.claiming => {
+                let queue = self.queues.entry(key.clone()).or_default();
+                // `take` moves it to `ready` when it is due: one way in.
+                queue.scheduled.insert((*due, Reverse(standing.priority), id));
+                stirred = Some(key);
+            }
+            Place::Leased(_) => self.queues.entry(key).or_default().leased += 1,
+            Place::Queued { .. } | Place::Parked | Place::Over => {}
+        }
+        self.entries.insert(id, entry);
+        stirred
+    }
+
+    fn unlink(&mut self, entry: &Entry) {
+        let standing = &entry.standing;
+        let id = standing.id;
+        if let Some(count) = self.phases.get_mut(&standing.phase) {
+            *count -= 1;
+        }
+        for deadline in &entry.armed {
+            self.deadlines.remove(&(deadline.at, id, deadline.kind));
+        }
+        let key = (standing.namespace.clone(), standing.queue.clone());
+        let Some(queue) = self.queues.get_mut(&key) else { return };
+        match &standing.place {
+            Place::Queued { due, .. } => {
+                queue.scheduled.remove(&(*due, Reverse(standing.priority), id));
+                queue.ready.remove(&(Reverse(standing.priority), *due, id));
+            }
+            Place::Leased(_) => queue.leased -= 1,
+            Place::Parked | Place::Over => {}
+        }
+    }
+
+    fn forget_queue_if_idle(&mut self, key: &QueueKey) {
+        // Idle queues with a history are few; a queue per execution must not pile up.
+        if self
+            .queues
+            .get(key)
+            .is_some_and(|q| q.is_idle() && q.claim_latency_ms.quantiles().count < 2)
+        {
+            self.queues.remove(key);
+        }
+    }
+
+    fn note_boot(&mut self, before: Option<&Entry>, after: &Standing) {
+        let Some(before) = before.filter(|e| e.in_boot_grace) else { return };
+        let same_lease = before.standing.held().map(|h| h.lease) == after.held().map(|h| h.lease);
+        match &after.place {
+            Place::Queued { .. } => self.after_boot.requeued += 1,
+            Place::Over if after.phase == Phase::Failed => self.after_boot.failed += 1,
+            Place::Over | Place::Parked => self.after_boot.returned += 1,
+            Place::Leased(_) if same_lease => {}
+            Place::Leased(_) => self.after_boot.returned += 1,
+        }
+    }
+
+    fn note_claim(&mut self, before: Option<&Entry>, after: &Standing, now: Timestamp) {
+        let (Some(before), Place::Leased(_)) = (before, &after.place) else { return };
+        if let Place::Queued { due, .. } = before.standing.place {
+            let key = (after.namespace.clone(), after.queue.clone());
+            let queue = self.queues.entry(key).or_default();
+            queue.claim_latency_ms.record(now.since(due).0 as f64 / 1e3);
+        }
+    }
+
+    // ---- timers --------------------------------------------------------------------------
+
+    /// When the earliest deadline comes up.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.first().map(|(at, ..)| *at)
+    }
+
+    /// Takes up to `limit` deadlines that have come up. A heartbeat or progress deadline that a
+    /// sign of life has moved is armed anew instead.
+    pub fn due(&mut self, now: Timestamp, limit: usize) -> Vec<Due> {
+        let mut due = Vec::new();
+        while due.len() < limit {
+            let Some(&(at, id, kind)) = self.deadlines.first().filter(|(at, ..)| *at <= now) else {
+                break;
+            };
+            self.deadlines.pop_first();
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            entry.armed.retain(|d| d.kind != kind);
+            let moved = armed(entry).into_iter().find(|d| d.kind == kind && d.at > now);
+            if let Some(later) = moved {
+                entry.armed.push(later);
+                self.deadlines.insert((later.at, id, kind));
+                continue;
+            }
+            entry.firing.push(kind);
+            let signs = entry.pulse.as_ref().map(|p| p.signs()).unwrap_or_default();
+            due.push(Due {
+                standing: Arc::clone(&entry.standing),
+                deadline: Deadline { kind, at },
+                signs,
+            });
+        }
+        due
+    }
+
+    /// Arms a deadline again that [`Board::due`] gave out and that came to nothing, unless the
+    /// execution has moved on meanwhile. Not before `not_before`.
+    pub fn rearm(&mut self, due: &Due, not_before: Timestamp) {
+        let id = due.standing.id;
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let kind = due.deadline.kind;
+        if !entry.firing.contains(&kind) {
+            return;
+        }
+        entry.firing.retain(|k| *k != kind);
+        let again = armed(entry).into_iter().find(|d| d.kind == kind);
+        if let Some(mut deadline) = again {
+            deadline.at = deadline.at.max(not_before);
+            entry.armed.push(deadline);
+            self.deadlines.insert((deadline.at, id, kind));
+        }
+    }
+
+    // ---- queues --------------------------------------------------------------------------
+
+    /// Takes the best claimable execution out of a queue until the claim is settled.
+    pub fn take(&mut self, key: &QueueKey, now: Timestamp) -> Option<ExecutionId> {
+        let queue = self.queues.get_mut(key)?;
+        while let Some(&(due, priority, id)) =
+            queue.scheduled.first().filter(|(due, ..)| *due <= now)
+        {
+            queue.scheduled.pop_first();
+            queue.ready.insert((priority, due, id));
+        }
+        let (_, _, id) = queue.ready.pop_first()?;
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.claiming = true;
+        }
+        Some(id)
+    }
+
+    /// The claim is settled. If it was not granted the execution goes back to its queue, where it
+    /// still belongs there.
+    pub fn settle(&mut self, id: ExecutionId) -> Option<QueueKey> {
+        let entry = self.entries.get_mut(&id)?;
+        entry.claiming = false;
+        let Place::Queued { due, .. } = entry.standing.place else { return None };
+        let key = (entry.standing.namespace.clone(), entry.standing.queue.clone());
+        let row = (due, Reverse(entry.standing.priority), id);
+        self.queues.entry(key.clone()).or_default().scheduled.insert(row);
+        Some(key)
+    }
+
+    /// How many claimable executions of its queue go before this one; `None` when it is not
+    /// claimable.
+    pub fn ahead(&self, id: ExecutionId) -> Option<usize> {
+        let standing = &self.entries.get(&id)?.standing;
+        let Place::Queued { due, .. } = standing.place else { return None };
+        let queue = self.queues.get(&(standing.namespace.clone(), standing.queue.clone()))?;
+        let mine = (Reverse(standing.priority), due, id);
+        let scheduled = queue.scheduled.iter().take_while(|(d, ..)| *d <= due);
+        let before =
+            scheduled.filter(|(d, priority, other)| (*priority, *d, *other) < mine).count();
+        Some(before + queue.ready.iter().take_while(|row| **row < mine).count())
+    }
+
+    /// When the queue's next scheduled execution becomes claimable.
+    pub fn next_due(&self, key: &QueueKey) -> Option<Timestamp> {
+        self.queues.get(key)?.scheduled.first().map(|(due, ..)| *due)
+    }
+
+    /// A queue in figures; zeros for one that holds nothing.
+    pub fn queue(&self, key: &QueueKey, now: Timestamp) -> QueueFigures {
+        let Some(queue) = self.queues.get(key) else { return QueueFigures::default() };
+        let overdue = queue.scheduled.iter().take_while(|(due, ..)| *due <= now).count();
+        let oldest = queue
+            .ready
+            .iter()
+            .map(|(_, due, _)| *due)
+            .chain(queue.scheduled.first().map(|(due, ..)| *due).filter(|due| *due <= now))
+            .min();
+        QueueFigures {
+            depth: queue.ready.len() + overdue,
+            scheduled: queue.scheduled.len() - overdue,
+            in_progress: queue.leased,
+            oldest_age: oldest.map(|due| now.since(due)),
+            claim_latency_ms: queue.claim_latency_ms.quantiles(),
+        }
+    }
+
+    /// Every queue that holds or held something.
+    pub fn queue_keys(&self) -> impl Iterator<Item = &QueueKey> {
+        self.queues.keys()
+    }
+
+    // ---- leases --------------------------------------------------------------------------
+
+    /// Where an execution stands.
+    pub fn standing(&self, id: ExecutionId) -> Option<Arc<Standing>> {
+        self.entries.get(&id).map(|e| Arc::clone(&e.standing))
+    }
+
+    /// The pulse of the current lease.
+    pub fn pulse(&self, id: ExecutionId) -> Option<Arc<Pulse>> {
+        self.entries.get(&id).and_then(|e| e.pulse.clone())
+    }
+
+    /// A sign of life that needs no event: stores it and says when the next must come. `None` when
+    /// the lease is not the current one, or a cancellation must be delivered with the reply.
+    pub fn beat(
+        &mut self,
+        id: ExecutionId,
+        lease: LeaseId,
+        now: Timestamp,
+    ) -> Option<(Timestamp, bool)> {
+        let entry = self.entries.get_mut(&id)?;
+        let held = entry.standing.held().filter(|h| h.lease == lease && !h.cancel_undelivered)?;
+        entry.pulse.as_ref()?.beat(now);
+        let answer = (now.plus(held.heartbeat), held.cancel_requested);
+        if std::mem::take(&mut entry.in_boot_grace) {
+            self.after_boot.returned += 1;
+        }
+        Some(answer)
+    }
+
+    /// The runner of a lease was heard from otherwise.
+    pub fn heard(&mut self, id: ExecutionId) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && std::mem::take(&mut entry.in_boot_grace)
+        {
+            self.after_boot.returned += 1;
+        }
+    }
+
+    /// Every lease of a tenant: who holds what, and when it was last heard from.
+    pub fn leases(&self) -> impl Iterator<Item = (&Standing, &Pulse)> {
+        self.entries.values().filter_map(|e| Some((&*e.standing, e.pulse.as_deref()?)))
+    }
+
+    // ---- audit ---------------------------------------------------------------------------
+
+    /// Live executions.
+    pub fn live(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Live executions by phase.
+    pub fn phases(&self) -> BTreeMap<&'static str, usize> {
+        self.phases.iter().map(|(phase, count)| (phase.as_str(), *count)).collect()
+    }
+
+    /// Armed deadlines by kind.
+    pub fn armed(&self) -> BTreeMap<&'static str, usize> {
+        let mut armed: BTreeMap<_, _> = DeadlineKind::ALL.iter().map(|k| (k.as_str(), 0)).collect();
+        for (_, _, kind) in &self.deadlines {
+            *armed.entry(kind.as_str()).or_default() += 1;
+        }
+        armed
+    }
+
+    /// See [`AfterBoot`].
+    pub fn after_boot(&self) -> AfterBoot {
+        self.after_boot
+    }
+
+    /// Invariant J, checked against what is really armed and queued: every live execution has an
+    /// armed or firing deadline, and a queued one stands in its queue. Names each that has not.
+    pub fn limbo(&self) -> Vec<ExecutionId> {
+        let in_queue = |entry: &Entry, due: Timestamp| {
+            let standing = &entry.standing;
+            let key = (standing.namespace.clone(), standing.queue.clone());
+            self.queues.get(&key).is_some_and(|q| {
+                q.ready.contains(&(Reverse(standing.priority), due, standing.id))
+                    || q.scheduled.contains(&(due, Reverse(standing.priority), standing.id))
+            })
+        };
+        self.entries
+            .values()
+            .filter(|entry| {
+                let timed = !entry.firing.is_empty()
+                    || (!entry.armed.is_empty()
+                        && entry
+                            .armed
+                            .iter()
+                            .all(|d| self.deadlines.contains(&(d.at, entry.standing.id, d.kind))));
+                let placed = match entry.standing.place {
+                    Place::Queued { due, .. } => entry.claiming || in_queue(entry, due),
+                    Place::Leased(_) => entry.pulse.is_some(),
+                    Place::Parked => true,
+                    Place::Over => false,
+                };
+                !(timed && placed)
+            })
+            .map(|entry| entry.standing.id)
+            .collect()
+    }
+}
+
+/// What must be armed for an entry now, apart from what is firing.
+fn armed(entry: &Entry) -> Vec<Deadline> {
+    let signs = entry.pulse.as_ref().map(|p| p.signs()).unwrap_or_default();
+    let mut armed = entry.standing.armed(signs);
+    armed.retain(|d| !entry.firing.contains(&d.kind));
+    armed
+}

@@ -1,0 +1,126 @@
+//! What every actor shares: the journal, the board, the feeds, the clock, the settings.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicI64, Ordering},
+};
+
+use heartline_config::Config;
+use heartline_execution::{ExecutionId, Kind, LeaseId, Timestamp};
+use heartline_storage::ExecutionStore;
+use tokio::sync::Notify;
+
+use crate::{
+    board::{Board, Pulse, QueueKey, Stirred},
+    clock::Clock,
+    feed::Feeds,
+    journal::Journal,
+    runners::Runners,
+};
+
+/// See the module.
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) store: Arc<dyn ExecutionStore>,
+    pub(crate) journal: Journal,
+    pub(crate) feeds: Arc<Feeds>,
+    board: Mutex<Board>,
+    runners: Mutex<Runners>,
+    /// Queues that were stirred, each once, until their actor looks.
+    stirred: Mutex<std::collections::HashSet<QueueKey>>,
+    /// Wakes whoever drives the queues.
+    pub(crate) queues_stirred: Notify,
+    /// Wakes the supervisor when the next deadline has come nearer.
+    pub(crate) timer_stirred: Notify,
+    pub(crate) closing: AtomicBool,
+    /// When the server started, in microseconds.
+    pub(crate) started: AtomicI64,
+}
+
+impl Core {
+    pub(crate) fn new(
+        config: Config,
+        store: Arc<dyn ExecutionStore>,
+        journal: Journal,
+        feeds: Arc<Feeds>,
+    ) -> Self {
+        let runners = Runners::new(config.supervision.max_runners);
+        Self {
+            config,
+            clock: Clock::start(),
+            store,
+            journal,
+            feeds,
+            board: Mutex::default(),
+            runners: Mutex::new(runners),
+            stirred: Mutex::default(),
+            queues_stirred: Notify::new(),
+            timer_stirred: Notify::new(),
+            closing: AtomicBool::new(false),
+            started: AtomicI64::new(0),
+        }
+    }
+
+    /// Short turns only; nothing blocks under it.
+    pub(crate) fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn runners(&self) -> MutexGuard<'_, Runners> {
+        self.runners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// After a commit: the world learns where the execution stands.
+    pub(crate) fn observe(
+        &self,
+        standing: heartline_execution::Standing,
+        pulse: Option<Arc<Pulse>>,
+    ) {
+        let now = self.now();
+        let stirred = self.board().observe(standing, pulse, now);
+        self.stir(stirred);
+    }
+
+    /// Wakes what must look again.
+    pub(crate) fn stir(&self, stirred: Stirred) {
+        if let Some(key) = stirred.queue {
+            self.stir_queue(key);
+        }
+        if stirred.timer {
+            self.timer_stirred.notify_one();
+        }
+    }
+
+    pub(crate) fn stir_queue(&self, key: QueueKey) {
+        self.stirred.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        self.queues_stirred.notify_one();
+    }
+
+    pub(crate) fn take_stirred(&self) -> std::collections::HashSet<QueueKey> {
+        std::mem::take(&mut *self.stirred.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn new_execution_id(kind: Kind) -> ExecutionId {
+        ExecutionId::new(kind, uuid::Uuid::now_v7().as_u128())
+    }
+
+    pub(crate) fn new_lease_id() -> LeaseId {
+        LeaseId(uuid::Uuid::new_v4().as_u128())
+    }
+
+    /// Uniform in `[0, 1)`.
+    pub(crate) fn random() -> f64 {
+        // The low 53 bits, as many as a double holds; a UUID's fixed bits are higher.
+        const ONE: u128 = 1 << 53;
+        (uuid::Uuid::new_v4().as_u128() % ONE) as f64 / ONE as f64
+    }
+}

@@ -1,0 +1,365 @@
+//! Which execution actors are in memory, and how to get one that is not: built from the log.
+//!
+//! At most one actor per execution is listed; should two ever run, the log's expected seq lets only
+//! one write. A terminal execution gets no actor: its state is read, answered from and dropped.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use actix::{Actor, Addr, ArbiterHandle, Handler, Message, dev::ToEnvelope};
+use heartline_execution::{Command, ExecutionId, Namespace, Span, State, Timestamp, decide};
+use heartline_storage::Idempotency;
+use tokio::sync::{Notify, oneshot};
+
+use crate::{
+    Hooks, blocking,
+    core::Core,
+    execution::{Execute, ExecutionActor, ExitGuard, Look, Show, Usage},
+    views::{Error, View},
+    writer::{self, Answer, Nudge, Wants, Writer},
+};
+
+#[derive(Clone)]
+struct Slot {
+    address: Addr<ExecutionActor>,
+    usage: Arc<Usage>,
+    generation: u64,
+}
+
+/// What stands behind an id.
+enum Found {
+    Actor(Slot),
+    /// Over: the state is all there is.
+    Terminal(Box<State>),
+}
+
+/// See the module.
+pub(crate) struct Directory {
+    core: Arc<Core>,
+    hooks: Hooks,
+    arbiters: Vec<ArbiterHandle>,
+    slots: Mutex<HashMap<ExecutionId, Slot>>,
+    /// One load at a time per execution.
+    loading: Mutex<HashMap<ExecutionId, Arc<tokio::sync::Mutex<()>>>>,
+    crashes: Mutex<HashMap<ExecutionId, (Namespace, Vec<Timestamp>)>>,
+    restarts: AtomicU64,
+    generations: AtomicU64,
+    /// Wakes the supervisor when an actor has crashed too often.
+    pub(crate) crashed: Notify,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Only map operations run under these locks.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Directory {
+    pub(crate) fn new(core: Arc<Core>, hooks: Hooks, arbiters: Vec<ArbiterHandle>) -> Self {
+        Self {
+            core,
+            hooks,
+            arbiters,
+            slots: Mutex::default(),
+            loading: Mutex::default(),
+            crashes: Mutex::default(),
+            restarts: AtomicU64::new(0),
+            generations: AtomicU64::new(0),
+            crashed: Notify::new(),
+        }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+
+    /// Actors in memory.
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.slots).len()
+    }
+
+    /// Actors that were rebuilt after a panic.
+    pub(crate) fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    // ---- asking --------------------------------------------------------------------------
+
+    /// Sends a command to an execution that exists.
+    pub(crate) async fn execute(
+        self: &Arc<Self>,
+        namespace: &Namespace,
+        id: ExecutionId,
+        command: Command,
+        wants: Wants,
+    ) -> Result<Answer, Error> {
+        let slot = match self.find(namespace, id).await? {
+            Found::Actor(slot) => slot,
+            Found::Terminal(state) => return self.refuse(&state, id, command),
+        };
+        let (answering, answer) = oneshot::channel();
+        deliver(slot.address, Execute { command, wants, idempotency: None, answering }).await?;
+        answer.await.unwrap_or(Err(Error::Interrupted))
+    }
+
+    /// The first command of a new execution.
+    pub(crate) async fn create(
+        self: &Arc<Self>,
+        namespace: &Namespace,
+        id: ExecutionId,
+        command: Command,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Answer, Error> {
+        let slot = self.start(namespace, id, None);
+        let (answering, answer) = oneshot::channel();
+        deliver(slot.address, Execute { command, wants: Wants::Execution, idempotency, answering })
+            .await?;
+        answer.await.unwrap_or(Err(Error::Interrupted))
+    }
+
+    /// What watchers see.
+    pub(crate) async fn show(
+        self: &Arc<Self>,
+        namespace: &Namespace,
+        id: ExecutionId,
+    ) -> Result<View, Error> {
+        match self.find(namespace, id).await? {
+            Found::Actor(slot) => {
+                let (answering, answer) = oneshot::channel();
+                deliver(slot.address, Show(answering)).await?;
+                answer.await.unwrap_or(Err(Error::Interrupted))
+            }
+            Found::Terminal(state) => {
+                // Turning a long state into JSON is work for the blocking pool, too.
+                blocking(move || writer::view(&state, Default::default())).await
+            }
+        }
+    }
+
+    fn refuse(&self, state: &State, id: ExecutionId, command: Command) -> Result<Answer, Error> {
+        let context =
+            decide::Context { id, now: self.core.now(), random: 0.0, state_limit: usize::MAX };
+        let decision = decide::decide(Some(state), command, &context)?;
+        debug_assert!(decision.events.is_empty(), "terminal is final");
+        Ok(Answer { reply: decision.reply, view: None })
+    }
+
+    // ---- finding and building ------------------------------------------------------------
+
+    /// Raises the slot's count of queued messages: the caller sends exactly one.
+    fn listed(&self, id: ExecutionId) -> Option<Slot> {
+        let slots = lock(&self.slots);
+        let slot = slots.get(&id)?;
+        slot.usage.queued.fetch_add(1, Ordering::AcqRel);
+        Some(slot.clone())
+    }
+
+    async fn find(
+        self: &Arc<Self>,
+        namespace: &Namespace,
+        id: ExecutionId,
+    ) -> Result<Found, Error> {
+        if let Some(slot) = self.listed(id) {
+            return Ok(Found::Actor(slot));
+        }
+        let gate = Arc::clone(lock(&self.loading).entry(id).or_default());
+        let found = {
+            let _turn = gate.lock().await;
+            match self.listed(id) {
+                Some(slot) => Ok(Found::Actor(slot)),
+                None => self.load(namespace, id).await,
+            }
+        };
+        let mut loading = lock(&self.loading);
+        // The map's and ours: nobody else waits.
+        if Arc::strong_count(&gate) == 2 {
+            loading.remove(&id);
+        }
+        found
+    }
+
+    async fn load(
+        self: &Arc<Self>,
+        namespace: &Namespace,
+        id: ExecutionId,
+    ) -> Result<Found, Error> {
+        self.back_off(id).await;
+        let store = Arc::clone(&self.core.store);
+        let of = namespace.clone();
+        let state = blocking(move || store.load(&of, id)).await??.ok_or(Error::NotFound)?;
+        if state.phase.is_terminal() {
+            return Ok(Found::Terminal(Box::new(state)));
+        }
+        Ok(Found::Actor(self.start(namespace, id, Some(state))))
+    }
+
+    /// After crashes, the next actor waits: longer each time, so that a poisonous execution does
+    /// not keep the machine busy.
+    async fn back_off(&self, id: ExecutionId) {
+        let supervision = &self.core.config.supervision;
+        let count = lock(&self.crashes).get(&id).map_or(0, |(_, at)| at.len());
+        if let Some(doublings) = u32::try_from(count).ok().and_then(|n| n.checked_sub(1)) {
+            let factor = 2_u32.saturating_pow(doublings.min(10));
+            tokio::time::sleep(supervision.restart_backoff * factor).await;
+        }
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        namespace: &Namespace,
+        id: ExecutionId,
+        state: Option<State>,
+    ) -> Slot {
+        let generation = self.generations.fetch_add(1, Ordering::Relaxed);
+        let usage = Arc::new(Usage::default());
+        usage.queued.store(1, Ordering::Release);
+        usage.last.store(self.core.now().0, Ordering::Relaxed);
+        let arbiter = &self.arbiters[(id.uuid() % self.arbiters.len() as u128) as usize];
+        let guard = ExitGuard { directory: Arc::clone(self), id, generation };
+        let (core, namespace, shared) =
+            (Arc::clone(&self.core), namespace.clone(), Arc::clone(&usage));
+        let address = ExecutionActor::start_in_arbiter(arbiter, move |ctx| {
+            let me = actix::AsyncContext::address(ctx);
+            let status = Arc::clone(&shared.status);
+            // A full mailbox means that the actor will look anyway.
+            let nudge: Nudge = Arc::new(move || drop(me.try_send(Look)));
+            let writer = Writer::new(core, namespace, id, state, status, nudge);
+            ExecutionActor { writer, usage: shared, guard }
+        });
+        let slot = Slot { address, usage, generation };
+        lock(&self.slots).insert(id, slot.clone());
+        slot
+    }
+
+    // ---- leaving -------------------------------------------------------------------------
+
+    /// Unlists an actor that nobody has sent anything to; false when somebody has.
+    pub(crate) fn retire(&self, id: ExecutionId, generation: u64, usage: &Usage) -> bool {
+        let mut slots = lock(&self.slots);
+        if usage.queued.load(Ordering::Acquire) > 0 {
+            return false;
+        }
+        if slots.get(&id).is_some_and(|s| s.generation == generation) {
+            slots.remove(&id);
+        }
+        true
+    }
+
+    /// Unlists an actor whose state may be wrong.
+    pub(crate) fn forget(&self, id: ExecutionId, generation: u64) {
+        let mut slots = lock(&self.slots);
+        if slots.get(&id).is_some_and(|s| s.generation == generation) {
+            slots.remove(&id);
+        }
+    }
+
+    /// An actor's last word, from its exit guard.
+    pub(crate) fn exited(&self, id: ExecutionId, generation: u64, panicked: bool) {
+        self.forget(id, generation);
+        if !panicked {
+            return;
+        }
+        let now = self.core.now();
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+        let namespace = self.core.board().standing(id).map(|s| s.namespace.clone());
+        let Some(namespace) = namespace else { return };
+        let window = Span::from_std(self.core.config.supervision.restart_window);
+        let mut crashes = lock(&self.crashes);
+        let (_, at) = crashes.entry(id).or_insert_with(|| (namespace, Vec::new()));
+        at.retain(|t| now.since(*t) <= window);
+        at.push(now);
+        let count = at.len();
+        tracing::error!(execution = %id, crashes = count, "an execution actor panicked; it is rebuilt from the log");
+        if count >= self.core.config.supervision.restart_limit as usize {
+            self.crashed.notify_one();
+        }
+    }
+
+    /// Executions whose actors crashed more often than the limit allows. Forgets old crashes.
+    pub(crate) fn hopeless(&self) -> Vec<(Namespace, ExecutionId, usize)> {
+        let supervision = &self.core.config.supervision;
+        let (now, limit) = (self.core.now(), supervision.restart_limit as usize);
+        let mut crashes = lock(&self.crashes);
+        let window = Span::from_std(supervision.restart_window);
+        crashes.retain(|_, (_, at)| at.last().is_some_and(|t| now.since(*t) <= window));
+        crashes
+            .iter()
+            .filter(|(_, (_, at))| at.len() >= limit)
+            .map(|(id, (namespace, at))| (namespace.clone(), *id, at.len()))
+            .collect()
+    }
+
+    /// Fails an execution without its actor, straight on the log.
+    pub(crate) async fn give_up(
+        self: &Arc<Self>,
+        namespace: &Namespace,
+        id: ExecutionId,
+        evidence: String,
+    ) -> Result<(), Error> {
+        let store = Arc::clone(&self.core.store);
+        let of = namespace.clone();
+        let state = blocking(move || store.load(&of, id)).await??.ok_or(Error::NotFound)?;
+        if !state.phase.is_terminal() {
+            let nudge: Nudge = Arc::new(|| {});
+            let status = Arc::default();
+            let mut writer = Writer::new(
+                Arc::clone(&self.core),
+                namespace.clone(),
+                id,
+                Some(state),
+                status,
+                nudge,
+            );
+            let (answering, answer) = oneshot::channel();
+            writer.execute(Command::GiveUp { evidence }, Wants::Nothing, None, answering);
+            answer.await.unwrap_or(Err(Error::Interrupted))?;
+        }
+        lock(&self.crashes).remove(&id);
+        Ok(())
+    }
+
+    /// Asks every actor that has been idle for `idle` to leave. Called from time to time.
+    pub(crate) fn sweep(&self) {
+        let idle = Span::from_std(self.core.config.execution.idle_timeout);
+        let now = self.core.now();
+        let leave: Vec<_> = lock(&self.slots)
+            .values()
+            .filter(|slot| {
+                let status = &slot.usage.status;
+                let over =
+                    status.over.load(Ordering::Acquire) || status.poisoned.load(Ordering::Acquire);
+                let last = Timestamp(slot.usage.last.load(Ordering::Relaxed));
+                over || now.since(last) >= idle
+            })
+            .map(|slot| slot.address.clone())
+            .collect();
+        for address in leave {
+            // A full mailbox means that it is not idle.
+            drop(address.try_send(Look));
+        }
+    }
+}
+
+/// Into the mailbox; waits while it is full, so that the callers' number bounds what waits.
+async fn deliver<M>(address: Addr<ExecutionActor>, message: M) -> Result<(), Error>
+where
+    M: Message<Result = ()> + Send + 'static,
+    ExecutionActor: Handler<M>,
+    <ExecutionActor as Actor>::Context: ToEnvelope<ExecutionActor, M>,
+{
+    match address.try_send(message) {
+        Ok(()) => Ok(()),
+        Err(actix::dev::SendError::Full(message)) => {
+            address.send(message).await.map_err(|_| Error::Interrupted)
+        }
+        Err(actix::dev::SendError::Closed(_)) => Err(Error::Interrupted),
+    }
+}

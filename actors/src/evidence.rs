@@ -1,0 +1,190 @@
+//! What the server knows about why nothing moves: runners of a queue, leases, last signs of life.
+//!
+//! Reads the board and the runners; decides nothing.
+
+use std::sync::atomic::Ordering;
+
+use heartline_execution::{DeadlineKind, Name, Namespace, Span, Timestamp};
+
+use crate::{
+    board::Due,
+    core::Core,
+    runners::{Freshness, Runner},
+    views::{Dispatch, RunnerStatus, Verdict},
+};
+
+/// The most runners an evidence names one by one.
+const NAMED: usize = 5;
+
+/// A runner of a queue, as it is now.
+pub(crate) struct Seen {
+    pub(crate) runner: Runner,
+    pub(crate) status: RunnerStatus,
+    /// Last poll or last sign of life of a lease.
+    pub(crate) last_seen: Timestamp,
+    /// Names of what it holds.
+    pub(crate) holds: usize,
+}
+
+/// The thresholds in the settings.
+pub(crate) fn freshness(core: &Core) -> Freshness {
+    let supervision = &core.config.supervision;
+    Freshness {
+        late_after: Span::from_std(supervision.runner_late_after),
+        lost_after: Span::from_std(supervision.runner_lost_after),
+    }
+}
+
+/// Every runner of a tenant, or of one queue, freshest first.
+pub(crate) fn runners(core: &Core, namespace: &Namespace, queue: Option<&Name>) -> Vec<Seen> {
+    let now = core.now();
+    let freshness = freshness(core);
+    let mut seen: Vec<Seen> = core
+        .runners()
+        .of(namespace)
+        .filter(|r| queue.is_none_or(|q| r.queues.contains_key(q)))
+        .map(|runner| Seen {
+            runner: runner.clone(),
+            status: RunnerStatus::Live,
+            // A poll that waits is a connection that is open now.
+            last_seen: if runner.offering > 0 { now } else { runner.last_seen },
+            holds: 0,
+        })
+        .collect();
+    let by_id: std::collections::HashMap<Name, usize> =
+        seen.iter().enumerate().map(|(i, s)| (s.runner.info.id.clone(), i)).collect();
+    for (standing, pulse) in core.board().leases() {
+        let Some(held) = standing.held().filter(|_| standing.namespace == *namespace) else {
+            continue;
+        };
+        if let Some(index) = by_id.get(&held.runner.id) {
+            let entry = &mut seen[*index];
+            entry.holds += 1;
+            entry.last_seen = entry.last_seen.max(pulse.signs().alive.unwrap_or_default());
+        }
+    }
+    for entry in &mut seen {
+        entry.status = freshness.status(entry.last_seen, now);
+    }
+    seen.sort_unstable_by_key(|s| std::cmp::Reverse(s.last_seen));
+    seen
+}
+
+/// Who could take something from a queue now, and if nobody, why.
+pub(crate) fn dispatch(core: &Core, namespace: &Namespace, queue: &Name) -> Dispatch {
+    let now = core.now();
+    let seen = runners(core, namespace, Some(queue));
+    let fit = |s: &&Seen| s.status != RunnerStatus::Lost;
+    let runners_live = seen.iter().filter(fit).count();
+    let slots_free: usize = seen
+        .iter()
+        .filter(fit)
+        .map(|s| match (s.runner.offering, s.holds) {
+            // Between two polls with nothing in hand: it is about to ask again.
+            (0, 0) => s.runner.slots as usize,
+            (offering, _) => offering as usize,
+        })
+        .sum();
+    let (verdict, message) = if seen.is_empty() {
+        let message = format!(
+            "No runner has asked queue '{queue}' for work since the server started. Start one: heartline runner --queue {queue} -- CMD"
+        );
+        (Verdict::NoRunnerEver, message)
+    } else if runners_live == 0 {
+        let message = format!(
+            "All {} runners of queue '{queue}' are lost: {}. Start one: heartline runner --queue {queue} -- CMD",
+            seen.len(),
+            describe(&seen, now)
+        );
+        (Verdict::AllLost, message)
+    } else if slots_free == 0 {
+        let message = format!(
+            "All {runners_live} live runners of queue '{queue}' are full: {}. Wait, or start more.",
+            describe(&seen, now)
+        );
+        (Verdict::AllFull, message)
+    } else {
+        let message =
+            format!("{runners_live} live runners of queue '{queue}' have {slots_free} free slots.");
+        (Verdict::Ready, message)
+    };
+    Dispatch { verdict, runners_live, slots_free, message }
+}
+
+fn describe(seen: &[Seen], now: Timestamp) -> String {
+    let mut parts: Vec<String> = seen.iter().take(NAMED).map(|s| describe_one(s, now)).collect();
+    if seen.len() > NAMED {
+        parts.push(format!("and {} more", seen.len() - NAMED));
+    }
+    parts.join("; ")
+}
+
+/// One runner in half a sentence.
+pub(crate) fn describe_one(seen: &Seen, now: Timestamp) -> String {
+    let status = match seen.status {
+        RunnerStatus::Live => "live",
+        RunnerStatus::Late => "late",
+        RunnerStatus::Lost => "lost",
+    };
+    let host = seen.runner.info.host.as_deref().map(|h| format!(" on {h}")).unwrap_or_default();
+    let age = rounded(now.since(seen.last_seen));
+    format!(
+        "{}{host} is {status}, last seen {age} ago, holds {} of {} slots",
+        seen.runner.info.id,
+        seen.holds,
+        (seen.runner.slots as usize).max(seen.holds)
+    )
+}
+
+/// For reading: whole seconds from ten seconds on, tenths below.
+pub(crate) fn rounded(span: Span) -> Span {
+    let unit = if span >= Span::secs(10) { 1_000_000 } else { 100_000 };
+    Span(span.0 / unit * unit)
+}
+
+/// The facts for a timeout's error.
+pub(crate) fn of_timeout(core: &Core, due: &Due) -> String {
+    let standing = &due.standing;
+    let now = core.now();
+    let mut facts = match due.deadline.kind {
+        DeadlineKind::ScheduleToStart => {
+            let dispatch = dispatch(core, &standing.namespace, &standing.queue);
+            let key = (standing.namespace.clone(), standing.queue.clone());
+            let queue = core.board().queue(&key, now);
+            vec![
+                dispatch.message,
+                format!(
+                    "{} executions wait in the queue, {} are in progress.",
+                    queue.depth, queue.in_progress
+                ),
+            ]
+        }
+        DeadlineKind::Heartbeat
+        | DeadlineKind::Progress
+        | DeadlineKind::StartToClose
+        | DeadlineKind::ScheduleToClose
+        | DeadlineKind::Waiting
+        | DeadlineKind::Cancel
+        | DeadlineKind::Grace => lease_facts(due, now),
+    };
+    let restarted = core.started.load(Ordering::Relaxed);
+    if standing.created_at.0 < restarted {
+        facts.push(format!("The server restarted at {} while it was live.", Timestamp(restarted)));
+    }
+    facts.join(" ")
+}
+
+fn lease_facts(due: &Due, now: Timestamp) -> Vec<String> {
+    let Some(held) = due.standing.held() else { return Vec::new() };
+    let mut facts = vec![format!("Runner {} has held it since {}.", held.runner.id, held.since)];
+    if let Some(alive) = due.signs.alive {
+        facts.push(format!(
+            "Its last sign of life was at {alive}, {} ago.",
+            rounded(now.since(alive))
+        ));
+    }
+    if let Some(progressed) = due.signs.progressed {
+        facts.push(format!("Its last event or progress was at {progressed}."));
+    }
+    facts
+}

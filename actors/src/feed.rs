@@ -1,0 +1,457 @@
+//! The read side: a shared log head per watched execution, and cursors that pull from it.
+//!
+//! A subscription is a [`Cursor`], never a queue. The feed keeps the durable head and, while
+//! anybody watches, the newest events as shared [`Chunk`]s; a cursor that fell behind them reads
+//! bounded pages from the store and joins again. Nothing is dropped and nothing is kept per reader.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use heartline_execution::{ExecutionId, Namespace, Phase};
+use heartline_storage::{ExecutionStore, PageLimits, Record, Stored};
+use tokio::sync::Notify;
+
+use crate::views::Error;
+
+/// How many encodings of a chunk can be cached: views times transports.
+pub const ENCODINGS: usize = 8;
+
+/// Consecutive events, shared by every reader. Never empty.
+#[derive(Debug)]
+pub struct Chunk {
+    /// In order of seq; in a page of lifecycle events only those.
+    pub events: Vec<Stored>,
+    bytes: usize,
+    encoded: [OnceLock<Bytes>; ENCODINGS],
+}
+
+impl Chunk {
+    fn new(events: Vec<Stored>) -> Self {
+        let bytes = events.iter().map(|e| e.record.json.len()).sum();
+        Self { events, bytes, encoded: Default::default() }
+    }
+
+    /// The chunk in one of the edge's encodings, made by the first reader that asks.
+    pub fn encoded(&self, encoding: usize, encode: impl FnOnce(&[Stored]) -> Bytes) -> Bytes {
+        self.encoded[encoding].get_or_init(|| encode(&self.events)).clone()
+    }
+
+    /// Seq of the first event; 0 for an empty page.
+    pub fn first(&self) -> u64 {
+        self.events.first().map_or(0, |e| e.record.seq)
+    }
+
+    /// Seq of the last event; 0 for an empty page.
+    pub fn last(&self) -> u64 {
+        self.events.last().map_or(0, |e| e.record.seq)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Tail {
+    /// Durable head; `None` until somebody has read it from the log.
+    head: Option<u64>,
+    /// Seq of the newest lifecycle event; only a writer needs it, and only a writer sets it.
+    lifecycle: u64,
+    ended: Option<Phase>,
+    chunks: VecDeque<Arc<Chunk>>,
+    bytes: usize,
+}
+
+/// What every watcher of one execution shares.
+#[derive(Debug)]
+pub struct Feed {
+    tail: Mutex<Tail>,
+    moved: Notify,
+    readers: AtomicUsize,
+    kept_bytes: usize,
+}
+
+enum Look {
+    Chunk(Arc<Chunk>),
+    Behind(u64),
+    Ended(u64, Phase),
+    CaughtUp,
+}
+
+impl Feed {
+    fn new(kept_bytes: usize) -> Self {
+        Self {
+            tail: Mutex::default(),
+            moved: Notify::new(),
+            readers: AtomicUsize::new(0),
+            kept_bytes,
+        }
+    }
+
+    fn tail(&self) -> std::sync::MutexGuard<'_, Tail> {
+        // No code that can panic runs under the lock; its data is whole even if one did.
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A reader's word for where the log ends, where no writer has given a better one.
+    pub fn found(&self, head: u64, ended: Option<Phase>) {
+        let mut tail = self.tail();
+        if tail.head.is_none() {
+            tail.head = Some(head);
+            tail.ended = ended;
+        }
+    }
+
+    /// The writer's word, before it writes.
+    pub fn opened(&self, head: u64, lifecycle: u64) {
+        let mut tail = self.tail();
+        let known = tail.head.get_or_insert(head);
+        *known = (*known).max(head);
+        tail.lifecycle = lifecycle;
+    }
+
+    /// Shows durable records to every watcher.
+    pub fn publish(&self, records: Vec<Record>, ended: Option<Phase>) {
+        let Some(last) = records.last().map(|r| r.seq) else { return };
+        {
+            let mut tail = self.tail();
+            tail.head = Some(last);
+            tail.ended = ended;
+            let watched = self.readers.load(Ordering::Acquire) > 0;
+            let mut events = Vec::with_capacity(if watched { records.len() } else { 0 });
+            for record in records {
+                let prev_lifecycle = tail.lifecycle;
+                if record.lifecycle {
+                    tail.lifecycle = record.seq;
+                }
+                if watched {
+                    events.push(Stored { record, prev_lifecycle });
+                }
+            }
+            if watched {
+                let chunk = Chunk::new(events);
+                tail.bytes += chunk.bytes;
+                tail.chunks.push_back(Arc::new(chunk));
+                while tail.bytes > self.kept_bytes && tail.chunks.len() > 1 {
+                    let Some(old) = tail.chunks.pop_front() else { break };
+                    tail.bytes -= old.bytes;
+                }
+            } else {
+                tail.chunks.clear();
+                tail.bytes = 0;
+            }
+        }
+        self.moved.notify_waiters();
+    }
+
+    /// Whether somebody has said where the log ends.
+    pub fn is_known(&self) -> bool {
+        self.tail().head.is_some()
+    }
+
+    /// Head and terminal phase.
+    pub fn head(&self) -> (u64, Option<Phase>) {
+        let tail = self.tail();
+        (tail.head.unwrap_or(0), tail.ended)
+    }
+
+    fn look(&self, position: u64) -> Look {
+        let tail = self.tail();
+        let head = tail.head.unwrap_or(0);
+        if position >= head {
+            return match tail.ended {
+                Some(phase) => Look::Ended(head, phase),
+                None => Look::CaughtUp,
+            };
+        }
+        let wanted = position + 1;
+        let index = tail.chunks.partition_point(|c| c.last() < wanted);
+        match tail.chunks.get(index) {
+            Some(chunk) if chunk.first() <= wanted => Look::Chunk(Arc::clone(chunk)),
+            Some(_) | None => Look::Behind(head),
+        }
+    }
+}
+
+/// Which pages a cursor may ask for at once.
+#[derive(Clone, Copy, Debug)]
+pub struct FeedLimits {
+    /// Bytes of recent events kept per watched execution.
+    pub kept_bytes: usize,
+    /// Of a page from the store.
+    pub page: PageLimits,
+    /// Cursors in all, so that memory is bounded.
+    pub subscriptions: usize,
+}
+
+/// How a subscription leaves the server, for the figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Transport {
+    WebSocket,
+    Sse,
+    LongPoll,
+}
+
+impl Transport {
+    const ALL: [(Transport, &'static str); 3] = [
+        (Transport::WebSocket, "websocket"),
+        (Transport::Sse, "sse"),
+        (Transport::LongPoll, "long_poll"),
+    ];
+}
+
+/// Every feed that somebody writes or watches.
+pub struct Feeds {
+    store: Arc<dyn ExecutionStore>,
+    limits: FeedLimits,
+    feeds: Mutex<HashMap<ExecutionId, Weak<Feed>>>,
+    /// The map is swept of dead entries when it has doubled since the last sweep.
+    sweep_at: AtomicUsize,
+    subscribers: [AtomicUsize; 3],
+    lagging: AtomicUsize,
+}
+
+impl Feeds {
+    /// No feeds yet.
+    pub fn new(store: Arc<dyn ExecutionStore>, limits: FeedLimits) -> Self {
+        Self {
+            store,
+            limits,
+            feeds: Mutex::default(),
+            sweep_at: AtomicUsize::new(1_024),
+            subscribers: Default::default(),
+            lagging: AtomicUsize::new(0),
+        }
+    }
+
+    /// The one feed of an execution: the same for its writer and all its watchers.
+    pub fn of(&self, id: ExecutionId) -> Arc<Feed> {
+        let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(feed) = feeds.get(&id).and_then(Weak::upgrade) {
+            return feed;
+        }
+        if feeds.len() >= self.sweep_at.load(Ordering::Relaxed) {
+            feeds.retain(|_, feed| feed.strong_count() > 0);
+            self.sweep_at.store((feeds.len() * 2).max(1_024), Ordering::Relaxed);
+        }
+        let feed = Arc::new(Feed::new(self.limits.kept_bytes));
+        feeds.insert(id, Arc::downgrade(&feed));
+        feed
+    }
+
+    /// A cursor that goes on after `position`. The feed's head must be known.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] at the bound on subscriptions.
+    pub fn cursor(
+        self: &Arc<Self>,
+        feed: Arc<Feed>,
+        namespace: Namespace,
+        id: ExecutionId,
+        position: u64,
+        transport: Transport,
+    ) -> Result<Cursor, Error> {
+        let all: usize = self.subscribers.iter().map(|n| n.load(Ordering::Relaxed)).sum();
+        if all >= self.limits.subscriptions {
+            return Err(Error::Overloaded { what: "feed.max_subscriptions", retry_after: 5 });
+        }
+        self.subscribers[transport as usize].fetch_add(1, Ordering::Relaxed);
+        feed.readers.fetch_add(1, Ordering::AcqRel);
+        Ok(Cursor {
+            feeds: Arc::clone(self),
+            feed,
+            namespace,
+            id,
+            position,
+            transport,
+            lifecycle_only: false,
+            was_live: false,
+            lagging: false,
+            ended: false,
+        })
+    }
+
+    /// A bounded page, read off the async threads.
+    pub async fn page(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+        range: (u64, u64),
+        lifecycle_only: bool,
+        events: usize,
+    ) -> Result<(Arc<Chunk>, bool), Error> {
+        let store = Arc::clone(&self.store);
+        let namespace = namespace.clone();
+        let limits = PageLimits { events: events.min(self.limits.page.events), ..self.limits.page };
+        let (after, until) = range;
+        let page = crate::blocking(move || {
+            store.events(&namespace, id, after, until, lifecycle_only, limits)
+        })
+        .await??;
+        Ok((Arc::new(Chunk::new(page.events)), page.more))
+    }
+
+    /// Subscribers by transport, how many are lagging, and feeds in memory.
+    pub fn figures(&self) -> crate::views::FeedView {
+        let subscribers = Transport::ALL
+            .into_iter()
+            .map(|(t, name)| (name, self.subscribers[t as usize].load(Ordering::Relaxed)))
+            .collect();
+        let feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+        crate::views::FeedView {
+            subscribers,
+            lagging: self.lagging.load(Ordering::Relaxed),
+            feeds: feeds.values().filter(|f| f.strong_count() > 0).count(),
+        }
+    }
+}
+
+/// What a cursor comes upon.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// Events; the first that is new to this cursor stands at the index. At 0 the whole chunk is
+    /// new and a cached encoding may be sent.
+    Events(Arc<Chunk>, usize),
+    /// It fell behind what memory keeps, and reads from disk now.
+    Lag {
+        /// Where it is.
+        at: u64,
+        /// Where the log is.
+        head: u64,
+    },
+    /// It is live again.
+    Live {
+        /// Where it is.
+        seq: u64,
+    },
+    /// What it wants is gone.
+    Reset {
+        /// The first seq there is.
+        oldest: u64,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The terminal event was shown, and this is all.
+    End {
+        /// Of the terminal event.
+        seq: u64,
+        /// How it ended.
+        phase: Phase,
+    },
+}
+
+/// A place in an execution's log that moves by being asked.
+pub struct Cursor {
+    feeds: Arc<Feeds>,
+    feed: Arc<Feed>,
+    namespace: Namespace,
+    id: ExecutionId,
+    position: u64,
+    transport: Transport,
+    lifecycle_only: bool,
+    was_live: bool,
+    lagging: bool,
+    ended: bool,
+}
+
+impl Cursor {
+    /// Skips content where it can: pages from disk hold lifecycle events only. Live chunks still
+    /// hold all events, and the reader filters.
+    #[must_use]
+    pub fn only_lifecycle(mut self) -> Self {
+        self.lifecycle_only = true;
+        self
+    }
+
+    /// Seq of the last event it passed.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Whose log it reads.
+    pub fn execution(&self) -> ExecutionId {
+        self.id
+    }
+
+    /// What comes next; pends while there is nothing new, and for ever after [`Next::End`].
+    /// Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// When the store cannot be read; asking again tries again.
+    pub async fn next(&mut self) -> Result<Next, Error> {
+        loop {
+            let feed = Arc::clone(&self.feed);
+            let moved = feed.moved.notified();
+            let mut moved = std::pin::pin!(moved);
+            // Registered before looking, so that nothing published in between is missed.
+            moved.as_mut().enable();
+            match self.feed.look(self.position) {
+                Look::Chunk(_) | Look::CaughtUp if self.lagging => {
+                    self.set_lagging(false);
+                    return Ok(Next::Live { seq: self.position });
+                }
+                Look::Chunk(chunk) => {
+                    self.was_live = true;
+                    let new = chunk.events.partition_point(|e| e.record.seq <= self.position);
+                    self.position = chunk.last();
+                    return Ok(Next::Events(chunk, new));
+                }
+                Look::Behind(head) if self.was_live && !self.lagging => {
+                    self.set_lagging(true);
+                    return Ok(Next::Lag { at: self.position, head });
+                }
+                Look::Behind(head) => {
+                    if let Some(next) = self.page(head).await? {
+                        return Ok(next);
+                    }
+                }
+                Look::Ended(seq, phase) if !self.ended => {
+                    self.ended = true;
+                    return Ok(Next::End { seq, phase });
+                }
+                Look::Ended(..) | Look::CaughtUp => {
+                    self.was_live = true;
+                    moved.await;
+                }
+            }
+        }
+    }
+
+    async fn page(&mut self, head: u64) -> Result<Option<Next>, Error> {
+        let limit = self.feeds.limits.page.events;
+        let range = (self.position, head);
+        let (chunk, more) =
+            self.feeds.page(&self.namespace, self.id, range, self.lifecycle_only, limit).await?;
+        self.position = match (more, chunk.last()) {
+            (true, last) if last > 0 => last,
+            (_, last) if self.lifecycle_only => head.max(last),
+            (_, 0) => {
+                return Err(Error::Corrupt(format!("{}: events {range:?} are missing", self.id)));
+            }
+            (_, last) => last,
+        };
+        Ok((!chunk.events.is_empty()).then_some(Next::Events(chunk, 0)))
+    }
+
+    fn set_lagging(&mut self, lagging: bool) {
+        if lagging {
+            self.feeds.lagging.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.feeds.lagging.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.lagging = lagging;
+    }
+}
+
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        if self.lagging {
+            self.set_lagging(false);
+        }
+        self.feed.readers.fetch_sub(1, Ordering::AcqRel);
+        self.feeds.subscribers[self.transport as usize].fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,599 @@
+//! The one way in: everything a caller can ask, as async functions over the actors.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+};
+
+use actix::Addr;
+use bytes::Bytes;
+use heartline_execution::{
+    Command, Execution, ExecutionId, LeaseId, Name, Namespace, Phase, Rejection, Reply, Span, Spec,
+    State, Timestamp, command::Signs, content::Progress, event::RunnerInfo,
+};
+use heartline_storage::{Cursor as ListCursor, Idempotency, Query};
+use tokio::sync::oneshot;
+
+use crate::{
+    blocking,
+    core::Core,
+    directory::Directory,
+    evidence,
+    explain::{Around, explain},
+    feed::{Chunk, Cursor, Transport},
+    queues::{self, Alive, Ask, Queues},
+    supervisor::Watch,
+    views::{
+        ActorsView, Beat, BootReport, Created, Dispatch, Error, Explanation, Granted, QueueView,
+        RunnerView, StoreView, SupervisorView, View,
+    },
+    writer::Wants,
+};
+
+/// A request for an execution.
+#[derive(Debug)]
+pub struct Create {
+    /// What is asked for.
+    pub spec: Spec,
+    /// The client's key, and a fingerprint of the request.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// A runner's request for work.
+pub struct Claim {
+    /// Where from.
+    pub queue: Name,
+    /// Who asks.
+    pub runner: RunnerInfo,
+    /// How much it takes at once; at least 1.
+    pub slots: u32,
+    /// How long it waits when there is nothing.
+    pub wait: Span,
+    /// Whether its connection is still open: asked just before a lease is granted.
+    pub alive: Alive,
+}
+
+/// Where a subscription starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With the state, then what follows it.
+    Snapshot,
+    /// With the event after this seq.
+    After(u64),
+}
+
+/// A new subscription.
+pub struct Subscription {
+    /// Where the log ends now.
+    pub head: u64,
+    /// The first event there is.
+    pub oldest: u64,
+    /// The state, where it was asked for; the cursor goes on after it.
+    pub snapshot: Option<View>,
+    /// What follows.
+    pub cursor: Cursor,
+}
+
+/// A page of events.
+pub struct EventPage {
+    /// The events; empty at the head.
+    pub chunk: Arc<Chunk>,
+    /// Where the log ends.
+    pub head: u64,
+    /// How it ended, if it has.
+    pub terminal: Option<Phase>,
+    /// There is more before the head.
+    pub more: bool,
+}
+
+/// A page of executions.
+pub struct Listed {
+    /// JSON of each, newest first.
+    pub executions: Vec<Bytes>,
+    /// Where to go on.
+    pub next: Option<ListCursor>,
+}
+
+/// Locks by idempotency key, while requests with it are under way.
+type Keys = Mutex<HashMap<(Namespace, String), Arc<tokio::sync::Mutex<()>>>>;
+
+pub(crate) struct Parts {
+    pub(crate) core: Arc<Core>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) queues: Addr<Queues>,
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) boot: BootReport,
+    pub(crate) keys: Keys,
+}
+
+/// See the module. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle(Arc<Parts>);
+
+impl Handle {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Now, by the server's clock.
+    pub fn now(&self) -> Timestamp {
+        self.0.core.now()
+    }
+
+    /// Whether writes are accepted.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`] or [`Error::ShuttingDown`], with the reason.
+    pub fn ready(&self) -> Result<(), Error> {
+        if self.0.core.is_closing() {
+            return Err(Error::ShuttingDown);
+        }
+        self.0.core.journal.healthy().map_err(Error::StoreUnavailable)
+    }
+
+    /// No more work is taken; what was acknowledged is on disk already.
+    pub fn close(&self) {
+        self.0.core.closing.store(true, Ordering::Release);
+    }
+
+    // ---- the person's side ---------------------------------------------------------------
+
+    /// Creates an execution, or finds the one that the same key created.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] with every broken rule, [`Error::KeyReused`], or what [`Error`] says of
+    /// a server that cannot.
+    pub async fn create(&self, create: Create) -> Result<Created, Error> {
+        self.ready()?;
+        let Create { spec, idempotency } = create;
+        let namespace = spec.namespace.clone();
+        let Some(idempotency) = idempotency else {
+            return self.create_new(spec, None).await;
+        };
+        let slot = (namespace.clone(), idempotency.key.clone());
+        let turn = {
+            let mut keys = self.0.keys.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(keys.entry(slot.clone()).or_default())
+        };
+        let created = {
+            let _turn = turn.lock().await;
+            self.create_once(spec, idempotency).await
+        };
+        let mut keys = self.0.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::strong_count(&turn) == 2 {
+            keys.remove(&slot);
+        }
+        created
+    }
+
+    async fn create_once(&self, spec: Spec, idempotency: Idempotency) -> Result<Created, Error> {
+        let store = Arc::clone(&self.0.core.store);
+        let (of, key) = (spec.namespace.clone(), idempotency.key.clone());
+        let used = blocking(move || store.used(&of, &key)).await??;
+        let Some(used) = used else {
+            return self.create_new(spec, Some(idempotency)).await;
+        };
+        if used.fingerprint != idempotency.fingerprint {
+            return Err(Error::KeyReused(used.id));
+        }
+        let view = self.view(&spec.namespace, used.id).await?;
+        let dispatch = self.dispatch(&spec.namespace, &spec.queue);
+        Ok(Created { id: used.id, execution: view.execution, replayed: true, dispatch })
+    }
+
+    async fn create_new(
+        &self,
+        spec: Spec,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Created, Error> {
+        let errors = spec.validate(self.now());
+        if !errors.is_empty() {
+            return Err(Rejection::Invalid { errors }.into());
+        }
+        let limit = self.0.core.config.execution.max_live;
+        if self.0.core.board().live() >= limit {
+            return Err(Error::Overloaded { what: "execution.max_live", retry_after: 5 });
+        }
+        let (namespace, queue) = (spec.namespace.clone(), spec.queue.clone());
+        let id = Core::new_execution_id(spec.kind);
+        let dispatch = self.dispatch(&namespace, &queue);
+        let command = Command::Create(Box::new(spec));
+        let answer = self.0.directory.create(&namespace, id, command, idempotency).await?;
+        let execution = answer.view.map(|v| v.execution).unwrap_or_default();
+        Ok(Created { id, execution, replayed: false, dispatch })
+    }
+
+    /// Does what a command asks, and answers after the commit.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] where the rules say no.
+    pub async fn command(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+        command: Command,
+    ) -> Result<Reply, Error> {
+        self.ready()?;
+        let answer = self.0.directory.execute(namespace, id, command, Wants::Nothing).await?;
+        Ok(answer.reply)
+    }
+
+    /// The execution as watchers see it: durable, and nothing that is not.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn view(&self, namespace: &Namespace, id: ExecutionId) -> Result<View, Error> {
+        match self.0.directory.show(namespace, id).await {
+            // Its actor died under the question; the log knows, and asking is harmless.
+            Err(Error::Interrupted) => self.0.directory.show(namespace, id).await,
+            other => other,
+        }
+    }
+
+    /// Executions by filter, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn list(&self, query: Query) -> Result<Listed, Error> {
+        let store = Arc::clone(&self.0.core.store);
+        let core = Arc::clone(&self.0.core);
+        blocking(move || {
+            let listing = store.list(&query)?;
+            let executions =
+                listing.rows.into_iter().map(|row| freshen(&core, row.id, &row.json, row.head));
+            Ok(Listed { executions: executions.collect::<Result<_, Error>>()?, next: listing.next })
+        })
+        .await?
+    }
+
+    /// A new execution of what a terminal one was asked to do.
+    ///
+    /// # Errors
+    /// [`Error::NotTerminal`] while it is live.
+    pub async fn retry(&self, namespace: &Namespace, id: ExecutionId) -> Result<Created, Error> {
+        self.ready()?;
+        let state = self.state(namespace, id).await?;
+        if !state.phase.is_terminal() {
+            return Err(Error::NotTerminal(state.phase));
+        }
+        let spec = Spec { retry_of: Some(id), start_at: None, ..*state.spec };
+        self.create_new(spec, None).await
+    }
+
+    /// Removes a terminal execution for good.
+    ///
+    /// # Errors
+    /// [`Error::NotTerminal`] while it is live.
+    pub async fn purge(&self, namespace: &Namespace, id: ExecutionId) -> Result<(), Error> {
+        self.ready()?;
+        let state = self.state(namespace, id).await?;
+        if !state.phase.is_terminal() {
+            return Err(Error::NotTerminal(state.phase));
+        }
+        let store = Arc::clone(&self.0.core.store);
+        let of = namespace.clone();
+        blocking(move || store.purge(&of, id)).await??;
+        Ok(())
+    }
+
+    /// Why it is where it is.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn explain(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+    ) -> Result<Explanation, Error> {
+        let state = self.state(namespace, id).await?;
+        let core = &self.0.core;
+        let now = core.now();
+        let (signs, ahead) = {
+            let board = core.board();
+            let signs = board.pulse(id).map(|p| p.signs()).unwrap_or_default();
+            (signs, board.ahead(id))
+        };
+        let runner = state.lease.as_ref().and_then(|lease| {
+            let all = evidence::runners(core, namespace, None);
+            let seen = all.iter().find(|s| s.runner.info.id == lease.runner.id)?;
+            Some(evidence::describe_one(seen, now))
+        });
+        let dispatch = self.dispatch(namespace, &state.spec.queue);
+        Ok(explain(&state, &Around { now, signs, dispatch, ahead, runner }))
+    }
+
+    /// The durable state, from the log: for rare questions.
+    async fn state(&self, namespace: &Namespace, id: ExecutionId) -> Result<State, Error> {
+        let store = Arc::clone(&self.0.core.store);
+        let of = namespace.clone();
+        blocking(move || store.load(&of, id)).await??.ok_or(Error::NotFound)
+    }
+
+    // ---- reading the log -----------------------------------------------------------------
+
+    /// One bounded page of events after `after`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn events(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+        after: u64,
+        limit: usize,
+        lifecycle_only: bool,
+    ) -> Result<EventPage, Error> {
+        let feed = self.feed(namespace, id).await?;
+        let (head, terminal) = feed.head();
+        let range = (after.min(head), head);
+        let (chunk, more) =
+            self.0.core.feeds.page(namespace, id, range, lifecycle_only, limit).await?;
+        Ok(EventPage { chunk, head, terminal, more })
+    }
+
+    /// A cursor, and the state before it where that is asked for.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or [`Error::Overloaded`] at the bound on subscriptions.
+    pub async fn subscribe(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+        start: Start,
+        transport: Transport,
+    ) -> Result<Subscription, Error> {
+        let feed = self.feed(namespace, id).await?;
+        let feeds = &self.0.core.feeds;
+        let (snapshot, position) = match start {
+            Start::After(after) => (None, after),
+            Start::Snapshot => {
+                let view = self.view(namespace, id).await?;
+                let seq = view.seq;
+                (Some(view), seq)
+            }
+        };
+        let (head, _) = feed.head();
+        let cursor = feeds.cursor(feed, namespace.clone(), id, position.min(head), transport)?;
+        Ok(Subscription { head, oldest: 1, snapshot, cursor })
+    }
+
+    /// The feed, with its head known.
+    async fn feed(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+    ) -> Result<Arc<crate::feed::Feed>, Error> {
+        let feed = self.0.core.feeds.of(id);
+        if feed.is_known() {
+            return Ok(feed);
+        }
+        let store = Arc::clone(&self.0.core.store);
+        let of = namespace.clone();
+        let live = self.0.core.board().standing(id).is_some();
+        let found = blocking(move || {
+            let Some(head) = store.head(&of, id)? else { return Ok(None) };
+            // Whether it is over is in the state; a live one is on the board.
+            let phase = if live { None } else { store.load(&of, id)?.map(|s| s.phase) };
+            Ok::<_, heartline_storage::Error>(Some((head, phase.filter(|p| p.is_terminal()))))
+        })
+        .await??;
+        let (head, ended) = found.ok_or(Error::NotFound)?;
+        feed.found(head, ended);
+        Ok(feed)
+    }
+
+    // ---- the runner's side ---------------------------------------------------------------
+
+    /// Leases from a queue: at once where there is work, else as soon as there is, else none.
+    ///
+    /// # Errors
+    /// When the server cannot.
+    pub async fn claim(&self, namespace: &Namespace, claim: Claim) -> Result<Vec<Granted>, Error> {
+        self.ready()?;
+        let core = &self.0.core;
+        let Claim { queue, runner, slots, wait, alive } = claim;
+        core.runners().polls(namespace, &queue, &runner, slots, core.now());
+        let _poll = Poll { core, namespace, runner: runner.id.clone(), slots };
+        let (granting, mut granted) = oneshot::channel();
+        let key = (namespace.clone(), queue);
+        let ask = Ask { key, runner, slots, alive, granting };
+        self.0.queues.send(ask).await.map_err(|_| Error::ShuttingDown)?;
+        let leases = match tokio::time::timeout(wait.to_std(), &mut granted).await {
+            Ok(leases) => leases.unwrap_or_default(),
+            Err(_) => {
+                // Whatever comes after this is sent back by the queues; what came before is ours.
+                granted.close();
+                granted.try_recv().unwrap_or_default()
+            }
+        };
+        if core.is_closing() && !leases.is_empty() {
+            queues::release(&self.0.directory, namespace, leases).await;
+            return Err(Error::ShuttingDown);
+        }
+        Ok(leases)
+    }
+
+    /// A sign of life, and progress where there is some.
+    ///
+    /// # Errors
+    /// [`Rejection::LeaseSuperseded`] for a lease that is not the current one.
+    pub async fn heartbeat(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+        lease: LeaseId,
+        progress: Option<Progress>,
+    ) -> Result<Beat, Error> {
+        self.ready()?;
+        let core = &self.0.core;
+        let beat = |(deadline, cancel_requested)| Beat { cancel_requested, deadline };
+        if progress.is_none()
+            && let Some(beaten) = core.board().beat(id, lease, core.now())
+        {
+            return Ok(beat(beaten));
+        }
+        let command = match progress {
+            None => Command::Heartbeat { lease },
+            Some(progress) => Command::ReportProgress { lease, progress },
+        };
+        let reply = self.command(namespace, id, command).await?;
+        let Reply::Done { cancel_requested, .. } = reply else {
+            return Err(Error::Interrupted);
+        };
+        let deadline = core.board().beat(id, lease, core.now()).map(|(at, _)| at);
+        Ok(Beat { cancel_requested, deadline: deadline.unwrap_or_else(|| core.now()) })
+    }
+
+    // ---- the operator's side -------------------------------------------------------------
+
+    /// Who could take something from a queue now.
+    pub fn dispatch(&self, namespace: &Namespace, queue: &Name) -> Dispatch {
+        evidence::dispatch(&self.0.core, namespace, queue)
+    }
+
+    /// Every queue that holds something or that a runner has asked.
+    pub fn queues(&self, namespace: &Namespace) -> Vec<QueueView> {
+        let mut names: BTreeSet<Name> = BTreeSet::new();
+        names.extend(
+            self.0
+                .core
+                .board()
+                .queue_keys()
+                .filter(|(ns, _)| ns == namespace)
+                .map(|(_, q)| q.clone()),
+        );
+        names.extend(self.0.core.runners().of(namespace).flat_map(|r| r.queues.keys().cloned()));
+        names.into_iter().map(|queue| self.queue_view(namespace, queue)).collect()
+    }
+
+    /// One queue; `None` when nothing was ever put into it or asked of it.
+    pub fn queue(&self, namespace: &Namespace, queue: &Name) -> Option<QueueView> {
+        let key = (namespace.clone(), queue.clone());
+        let known = self.0.core.board().queue_keys().any(|k| *k == key)
+            || self.0.core.runners().of(namespace).any(|r| r.queues.contains_key(queue));
+        known.then(|| self.queue_view(namespace, queue.clone()))
+    }
+
+    fn queue_view(&self, namespace: &Namespace, queue: Name) -> QueueView {
+        let core = &self.0.core;
+        let dispatch = self.dispatch(namespace, &queue);
+        let key = (namespace.clone(), queue.clone());
+        let figures = core.board().queue(&key, core.now());
+        let (known, waiting) = {
+            let runners = core.runners();
+            let of_queue = || runners.of(namespace).filter(|r| r.queues.contains_key(&queue));
+            (of_queue().count(), of_queue().filter(|r| r.offering > 0).count())
+        };
+        QueueView {
+            queue,
+            depth: figures.depth,
+            scheduled: figures.scheduled,
+            in_progress: figures.in_progress,
+            claims_waiting: waiting,
+            oldest_age: figures.oldest_age,
+            claim_latency_ms: figures.claim_latency_ms,
+            runners_live: dispatch.runners_live,
+            runners_known: known,
+            dispatch,
+        }
+    }
+
+    /// Every runner known, freshest first.
+    pub fn runners(&self, namespace: &Namespace) -> Vec<RunnerView> {
+        let core = &self.0.core;
+        let mut held: BTreeMap<Name, Vec<ExecutionId>> = BTreeMap::new();
+        for (standing, _) in core.board().leases().filter(|(s, _)| s.namespace == *namespace) {
+            if let Some(lease) = standing.held() {
+                held.entry(lease.runner.id.clone()).or_default().push(standing.id);
+            }
+        }
+        let view = |seen: evidence::Seen| RunnerView {
+            leases: held.remove(&seen.runner.info.id).unwrap_or_default(),
+            info: seen.runner.info,
+            status: seen.status,
+            queues: seen.runner.queues,
+            slots: seen.runner.slots,
+            slots_free: seen.runner.offering,
+            first_seen: seen.runner.first_seen,
+            last_seen: seen.last_seen,
+        };
+        evidence::runners(core, namespace, None).into_iter().map(view).collect()
+    }
+
+    /// One runner.
+    pub fn runner(&self, namespace: &Namespace, id: &Name) -> Option<RunnerView> {
+        self.runners(namespace).into_iter().find(|r| r.info.id == *id)
+    }
+
+    /// How things stand.
+    pub fn supervisor(&self) -> SupervisorView {
+        let Parts { core, directory, watch, boot, .. } = &*self.0;
+        let (armed, phases, live, after_boot, queues) = {
+            let board = core.board();
+            let queues = board.queue_keys().count();
+            (board.armed(), board.phases(), board.live(), board.after_boot(), queues)
+        };
+        let meta = core.store.meta();
+        let error = core.journal.healthy().err();
+        SupervisorView {
+            started_at: Timestamp(core.started.load(Ordering::Relaxed)),
+            now: core.now(),
+            version: env!("CARGO_PKG_VERSION"),
+            store: StoreView {
+                healthy: error.is_none(),
+                error,
+                format: meta.format,
+                epoch: meta.epoch,
+            },
+            actors: ActorsView {
+                executions: directory.len(),
+                queues,
+                runners: core.runners().len(),
+                live,
+            },
+            restarts: directory.restarts(),
+            deadlines: watch.deadlines(armed),
+            limbo: watch.limbo(),
+            journal: core.journal.figures(),
+            feed: core.feeds.figures(),
+            boot: BootReport {
+                requeued: after_boot.requeued,
+                failed: after_boot.failed,
+                returned: after_boot.returned,
+                ..boot.clone()
+            },
+            executions: phases,
+        }
+    }
+}
+
+/// A claim under way: the runner offers its slots as long as this lives.
+struct Poll<'a> {
+    core: &'a Core,
+    namespace: &'a Namespace,
+    runner: Name,
+    slots: u32,
+}
+
+impl Drop for Poll<'_> {
+    fn drop(&mut self) {
+        let now = self.core.now();
+        self.core.runners().polled(self.namespace, &self.runner, self.slots, now);
+    }
+}
+
+/// A stored row with what has moved since without rewriting it: the head, and deadlines that signs
+/// of life move.
+fn freshen(core: &Core, id: ExecutionId, json: &Bytes, head: u64) -> Result<Bytes, Error> {
+    let corrupt = |error: serde_json::Error| Error::Corrupt(format!("{id}: list row: {error}"));
+    let mut execution: Execution<'_> = serde_json::from_slice(json).map_err(corrupt)?;
+    execution.seq = head;
+    if !execution.phase.is_terminal() {
+        let board = core.board();
+        if let Some(standing) = board.standing(id) {
+            let signs = board.pulse(id).map_or_else(Signs::default, |p| p.signs());
+            execution.deadline = standing.armed(signs).into_iter().min_by_key(|d| d.at);
+        }
+    }
+    serde_json::to_vec(&execution).map(Bytes::from).map_err(corrupt)
+}

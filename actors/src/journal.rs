@@ -1,0 +1,300 @@
+//! The journal: one thread that makes decisions durable in groups, then shows them and acts.
+//!
+//! While one sync runs the next batch gathers; no timer is needed. Bounded by permits: a caller
+//! gets one before it decides, so that a full journal refuses work instead of queueing it.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use heartline_storage::{Append, ExecutionStore, Record, Refusal};
+
+use crate::{recent::Recent, views::JournalView};
+
+/// Why a decision did not become durable, as far as anybody knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Somebody else wrote to the log: this writer is out of date. Certainly not written.
+    Moved(Refusal),
+    /// The store failed during or before this write. Perhaps written.
+    Store(String),
+}
+
+/// Runs on the journal's thread once the outcome is known. Gets the records back when they are
+/// durable. Must not block.
+pub type Completion = Box<dyn FnOnce(Result<Vec<Record>, Failure>) + Send>;
+
+struct Entry {
+    append: Append,
+    done: Completion,
+    /// Held for its drop: gives the place back.
+    _permit: Permit,
+}
+
+/// The right to submit one append.
+pub struct Permit(Arc<AtomicUsize>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[derive(Default)]
+struct Figures {
+    batch: Recent,
+    sync_ms: Recent,
+    commits: u64,
+    events: u64,
+}
+
+/// Bounds of the journal.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Appends in the queue.
+    pub queue: usize,
+    /// Appends in one commit.
+    pub batch_entries: usize,
+    /// Bytes of JSON in one commit.
+    pub batch_bytes: usize,
+    /// Between two tries to recover a failed store.
+    pub recover_interval: Duration,
+}
+
+/// Where the process kills itself, for tests of recovery: the n-th append with records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrashAt {
+    /// Decided, not written.
+    BeforeCommit(u64),
+    /// Durable, not shown and not acknowledged.
+    AfterCommit(u64),
+    /// Durable, shown and acknowledged.
+    AfterAck(u64),
+}
+
+impl std::str::FromStr for CrashAt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("'{text}': use before_commit:N, after_commit:N or after_ack:N");
+        let (point, count) = text.split_once(':').ok_or_else(wrong)?;
+        let count = count.parse().map_err(|_| wrong())?;
+        match point {
+            "before_commit" => Ok(Self::BeforeCommit(count)),
+            "after_commit" => Ok(Self::AfterCommit(count)),
+            "after_ack" => Ok(Self::AfterAck(count)),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+/// A handle to the journal's thread. Cheap to clone; the thread ends when the last one is gone.
+#[derive(Clone)]
+pub struct Journal {
+    queue: Sender<Entry>,
+    permits: Arc<AtomicUsize>,
+    limit: usize,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    figures: Mutex<Figures>,
+    healthy: AtomicBool,
+    error: Mutex<Option<String>>,
+}
+
+impl Shared {
+    fn set_error(&self, error: Option<String>) {
+        self.healthy.store(error.is_none(), Ordering::Release);
+        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+}
+
+impl Journal {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        store: Arc<dyn ExecutionStore>,
+        limits: Limits,
+        crash_at: Option<CrashAt>,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (queue, entries) = crossbeam_channel::bounded(limits.queue);
+        let shared = Arc::new(Shared {
+            figures: Mutex::default(),
+            healthy: AtomicBool::new(true),
+            error: Mutex::default(),
+        });
+        let writer = Writer { store, limits, shared: Arc::clone(&shared), crash_at, seen: 0 };
+        let thread = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || writer.run(&entries))?;
+        let journal = Self { queue, permits: Arc::default(), limit: limits.queue, shared };
+        Ok((journal, thread))
+    }
+
+    /// A place in the queue; `None` when it is full.
+    pub fn permit(&self) -> Option<Permit> {
+        let taken = self.permits.fetch_add(1, Ordering::AcqRel);
+        let permit = Permit(Arc::clone(&self.permits));
+        (taken < self.limit).then_some(permit)
+    }
+
+    /// Hands over an append. Never blocks: every entry holds one of as many permits as the queue
+    /// has places. If the thread is gone, `done` is told so here.
+    pub fn submit(&self, permit: Permit, append: Append, done: Completion) {
+        let entry = Entry { append, done, _permit: permit };
+        if let Err(refused) = self.queue.send(entry) {
+            let entry = refused.into_inner();
+            (entry.done)(Err(Failure::Store("the journal has stopped".to_owned())));
+        }
+    }
+
+    /// Why writes are refused, while they are.
+    pub fn healthy(&self) -> Result<(), String> {
+        if self.shared.healthy.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let error = self.shared.error.lock().unwrap_or_else(PoisonError::into_inner);
+        Err(error.clone().unwrap_or_default())
+    }
+
+    /// Batch sizes and sync times.
+    pub fn figures(&self) -> JournalView {
+        let figures = self.shared.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = figures.batch.quantiles();
+        JournalView {
+            batch_p50: batch.p50,
+            batch_max: batch.max,
+            sync_ms: figures.sync_ms.quantiles(),
+            queued: self.permits.load(Ordering::Acquire),
+            commits: figures.commits,
+            events: figures.events,
+        }
+    }
+}
+
+struct Writer {
+    store: Arc<dyn ExecutionStore>,
+    limits: Limits,
+    shared: Arc<Shared>,
+    crash_at: Option<CrashAt>,
+    seen: u64,
+}
+
+impl Writer {
+    fn run(mut self, entries: &Receiver<Entry>) {
+        let mut appends = Vec::new();
+        let mut dones = Vec::new();
+        while let Ok(first) = entries.recv() {
+            let mut bytes = 0;
+            let mut next = Some(first);
+            while let Some(entry) = next {
+                bytes += entry.append.records.iter().map(|r| r.json.len()).sum::<usize>();
+                appends.push(entry.append);
+                dones.push((entry.done, entry._permit));
+                let room =
+                    appends.len() < self.limits.batch_entries && bytes < self.limits.batch_bytes;
+                next = if room { entries.try_recv().ok() } else { None };
+            }
+            if let Err(error) = self.commit(&mut appends, &mut dones) {
+                self.recover(entries, error);
+            }
+        }
+    }
+
+    fn commit(
+        &mut self,
+        appends: &mut Vec<Append>,
+        dones: &mut Vec<(Completion, Permit)>,
+    ) -> Result<(), String> {
+        let writes = appends.iter().filter(|a| !a.records.is_empty()).count() as u64;
+        self.crash(CrashAt::BeforeCommit, writes);
+        let began = Instant::now();
+        let outcome = self.store.commit(appends);
+        let took = began.elapsed();
+        self.crash(CrashAt::AfterCommit, writes);
+        let result = match outcome {
+            Ok(results) => {
+                let events: usize = appends.iter().map(|a| a.records.len()).sum();
+                self.record(appends.len(), events, took);
+                for ((append, (done, _permit)), result) in
+                    appends.drain(..).zip(dones.drain(..)).zip(results)
+                {
+                    done(result.map(|()| append.records).map_err(Failure::Moved));
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let error = error.to_string();
+                tracing::error!(%error, appends = appends.len(), "a commit failed: writes are refused until the store recovers");
+                self.shared.set_error(Some(error.clone()));
+                appends.clear();
+                for (done, _permit) in dones.drain(..) {
+                    done(Err(Failure::Store(error.clone())));
+                }
+                Err(error)
+            }
+        };
+        self.crash(CrashAt::AfterAck, writes);
+        self.seen += writes;
+        result
+    }
+
+    /// Refuses everything and tries to bring the store back, until it is or everybody has gone.
+    fn recover(&self, entries: &Receiver<Entry>, error: String) {
+        let mut error = error;
+        let mut next_try = Instant::now() + self.limits.recover_interval;
+        loop {
+            match entries.recv_timeout(next_try.saturating_duration_since(Instant::now())) {
+                Ok(entry) => (entry.done)(Err(Failure::Store(error.clone()))),
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    match self.store.recover() {
+                        Ok(()) => {
+                            tracing::info!("the store has recovered: writes are accepted again");
+                            self.shared.set_error(None);
+                            return;
+                        }
+                        Err(again) => {
+                            tracing::warn!(error = %again, "the store has not recovered yet");
+                            error = again.to_string();
+                            self.shared.set_error(Some(error.clone()));
+                        }
+                    }
+                    next_try = Instant::now() + self.limits.recover_interval;
+                }
+            }
+        }
+    }
+
+    fn record(&self, entries: usize, events: usize, took: Duration) {
+        let mut figures = self.shared.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        figures.commits += 1;
+        figures.events += events as u64;
+        figures.batch.record(entries as f64);
+        figures.sync_ms.record(took.as_secs_f64() * 1e3);
+    }
+
+    fn crash(&self, point: fn(u64) -> CrashAt, writes: u64) {
+        let Some(at) = self.crash_at else { return };
+        if (self.seen + 1..=self.seen + writes).any(|n| point(n) == at) {
+            // The real thing, not an exit: no destructor, no flush.
+            if rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::KILL,
+            )
+            .is_err()
+            {
+                std::process::abort();
+            }
+        }
+    }
+}

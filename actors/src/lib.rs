@@ -1,0 +1,52 @@
+//! The actix shell around the pure lifecycle: actors own executions, a journal makes their
+//! decisions durable, a supervisor watches the clock.
+//!
+//! Callers get a [`Handle`], never an address. Deliberately absent: HTTP, parsing of requests, and
+//! the rules themselves.
+
+pub mod board;
+pub mod clock;
+mod core;
+mod directory;
+mod evidence;
+mod execution;
+mod explain;
+pub mod feed;
+mod handle;
+pub mod journal;
+mod queues;
+pub mod recent;
+pub mod runners;
+mod start;
+mod supervisor;
+pub mod views;
+mod writer;
+
+pub use feed::{Chunk, Cursor, ENCODINGS, Next, Transport};
+pub use handle::{Claim, Create, EventPage, Handle, Listed, Start, Subscription};
+pub use heartline_storage::{Cursor as ListCursor, Idempotency, Query, Stored};
+pub use start::{Hooks, Running, StartError, start};
+pub use views::*;
+
+/// Runs what blocks off the async threads.
+pub(crate) async fn blocking<T, F>(work: F) -> Result<T, Error>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "blocking work did not finish");
+        Error::Interrupted
+    })
+}
+
+impl From<heartline_storage::Error> for Error {
+    fn from(error: heartline_storage::Error) -> Self {
+        match error {
+            heartline_storage::Error::Io(_) | heartline_storage::Error::Unhealthy(_) => {
+                Self::StoreUnavailable(error.to_string())
+            }
+            heartline_storage::Error::Corrupt { .. } => Self::Corrupt(error.to_string()),
+        }
+    }
+}

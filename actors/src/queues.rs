@@ -1,0 +1,228 @@
+//! The queues' actor: matches waiting claims with claimable executions.
+//!
+//! What is claimable, and in which order, is the board's; the claims that wait are kept here. A
+//! claim is granted only after its commit, and only to a runner that is still there.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use actix::{
+    Actor, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler, WrapFuture,
+};
+use futures_util::{StreamExt, future, stream};
+use heartline_execution::{Command, ExecutionId, Namespace, Reply, event::RunnerInfo};
+use tokio::sync::oneshot;
+
+use crate::{
+    board::QueueKey,
+    core::Core,
+    directory::Directory,
+    views::{Error, Granted},
+    writer::Wants,
+};
+
+/// Whether the claimant's connection is still open.
+pub(crate) type Alive = Box<dyn Fn() -> bool + Send>;
+
+/// A runner asks for work.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Ask {
+    pub(crate) key: QueueKey,
+    pub(crate) runner: RunnerInfo,
+    pub(crate) slots: u32,
+    pub(crate) alive: Alive,
+    pub(crate) granting: oneshot::Sender<Vec<Granted>>,
+}
+
+/// Some queues have something new.
+struct Stirred;
+
+/// A scheduled execution has become claimable.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct CameDue(QueueKey);
+
+#[derive(Default)]
+struct Waiting {
+    claims: VecDeque<Ask>,
+    timer: Option<SpawnHandle>,
+}
+
+/// See the module.
+pub(crate) struct Queues {
+    core: Arc<Core>,
+    directory: Arc<Directory>,
+    waiting: HashMap<QueueKey, Waiting>,
+}
+
+impl Queues {
+    pub(crate) fn new(core: Arc<Core>, directory: Arc<Directory>) -> Self {
+        Self { core, directory, waiting: HashMap::new() }
+    }
+
+    /// Gives what there is to those who wait, first come, first served.
+    fn pump(&mut self, key: &QueueKey, ctx: &mut Context<Self>) {
+        while let Some(waiting) = self.waiting.get_mut(key) {
+            let Some(ask) = waiting.claims.front() else { break };
+            if ask.granting.is_closed() {
+                waiting.claims.pop_front();
+                continue;
+            }
+            let now = self.core.now();
+            // The bound of a claim is its slots; each take is one short turn on the board.
+            let taken: Vec<_> = {
+                let mut board = self.core.board();
+                (0..ask.slots).map_while(|_| board.take(key, now)).collect()
+            };
+            if taken.is_empty() {
+                break;
+            }
+            let Some(ask) = waiting.claims.pop_front() else { break };
+            if !(ask.alive)() {
+                settle(&self.core, &taken);
+                continue;
+            }
+            let (core, directory) = (Arc::clone(&self.core), Arc::clone(&self.directory));
+            let me = ctx.address();
+            let granting = async move {
+                if let Some(ask) = grant(&core, &directory, ask, taken).await {
+                    // Nothing was granted: it waits on, at the end of the line.
+                    if let Err(error) = me.send(ask).await {
+                        tracing::debug!(%error, "the queues stopped while a claim was pending");
+                    }
+                }
+            };
+            ctx.spawn(granting.into_actor(self));
+        }
+        self.set_timer(key, ctx);
+    }
+
+    fn set_timer(&mut self, key: &QueueKey, ctx: &mut Context<Self>) {
+        let Some(waiting) = self.waiting.get_mut(key) else { return };
+        if let Some(timer) = waiting.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        if waiting.claims.is_empty() {
+            self.waiting.remove(key);
+            return;
+        }
+        let next = self.core.board().next_due(key);
+        if let Some(due) = next {
+            let wait = due.since(self.core.now()).to_std();
+            let key = key.clone();
+            waiting.timer = Some(ctx.notify_later(CameDue(key), wait));
+        }
+    }
+}
+
+impl Actor for Queues {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let core = Arc::clone(&self.core);
+        ctx.add_stream(stream::unfold(core, |core| async move {
+            core.queues_stirred.notified().await;
+            Some((Stirred, core))
+        }));
+    }
+}
+
+impl StreamHandler<Stirred> for Queues {
+    fn handle(&mut self, _: Stirred, ctx: &mut Self::Context) {
+        for key in self.core.take_stirred() {
+            self.pump(&key, ctx);
+        }
+    }
+}
+
+impl Handler<CameDue> for Queues {
+    type Result = ();
+
+    fn handle(&mut self, CameDue(key): CameDue, ctx: &mut Self::Context) {
+        self.pump(&key, ctx);
+    }
+}
+
+impl Handler<Ask> for Queues {
+    type Result = ();
+
+    fn handle(&mut self, ask: Ask, ctx: &mut Self::Context) {
+        let key = ask.key.clone();
+        let waiting = self.waiting.entry(key.clone()).or_default();
+        // Those who have gone must not pile up where nothing is ever claimable.
+        waiting.claims.retain(|claim| !claim.granting.is_closed());
+        waiting.claims.push_back(ask);
+        self.pump(&key, ctx);
+    }
+}
+
+fn settle(core: &Core, taken: &[ExecutionId]) {
+    for id in taken {
+        let key = core.board().settle(*id);
+        if let Some(key) = key {
+            core.stir_queue(key);
+        }
+    }
+}
+
+/// Claims each and hands the leases over; gives the claim back when none could be had.
+async fn grant(
+    core: &Arc<Core>,
+    directory: &Arc<Directory>,
+    ask: Ask,
+    taken: Vec<ExecutionId>,
+) -> Option<Ask> {
+    let namespace = ask.key.0.clone();
+    let claims = taken.iter().map(|id| claim(directory, &namespace, *id, &ask.runner));
+    let granted: Vec<Granted> = future::join_all(claims).await.into_iter().flatten().collect();
+    settle(core, &taken);
+    if granted.is_empty() {
+        return (!ask.granting.is_closed()).then_some(ask);
+    }
+    if let Err(orphans) = ask.granting.send(granted) {
+        release(directory, &namespace, orphans).await;
+    }
+    None
+}
+
+async fn claim(
+    directory: &Arc<Directory>,
+    namespace: &Namespace,
+    id: ExecutionId,
+    runner: &RunnerInfo,
+) -> Option<Granted> {
+    let lease = Core::new_lease_id();
+    let command = Command::Claim { lease, runner: runner.clone() };
+    match directory.execute(namespace, id, command, Wants::Full).await {
+        Ok(answer) => {
+            let view = answer.view?;
+            let Reply::Claimed { attempt, heartbeat } = answer.reply else { return None };
+            Some(Granted { id, execution: view.full, attempt, lease, heartbeat })
+        }
+        // It has moved on meanwhile: cancelled, failed or purged. Its standing says so.
+        Err(Error::Rejected(_) | Error::NotFound) => None,
+        Err(error) => {
+            tracing::warn!(execution = %id, %error, "a claim could not be made; the execution stays in its queue");
+            None
+        }
+    }
+}
+
+/// Leases that nobody is there to take go back at once.
+pub(crate) async fn release(
+    directory: &Arc<Directory>,
+    namespace: &Namespace,
+    granted: Vec<Granted>,
+) {
+    let releases = stream::iter(granted).map(|granted| async move {
+        let command = Command::Release { lease: granted.lease };
+        if let Err(error) = directory.execute(namespace, granted.id, command, Wants::Nothing).await {
+            // Its heartbeat deadline is armed and will do the same later.
+            tracing::warn!(execution = %granted.id, %error, "a lease that nobody took could not be released");
+        }
+    });
+    releases.buffer_unordered(64).collect::<()>().await;
+}

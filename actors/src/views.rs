@@ -1,0 +1,310 @@
+//! What callers are told: plain data, serialised by the edge as it stands.
+
+use bytes::Bytes;
+use heartline_execution::{
+    Deadline, ExecutionId, Name, Phase, Rejection, Span, Timestamp, event::RunnerInfo,
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Why a call had no effect, or an unknown one.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The rules say no.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// No such execution in this namespace.
+    #[error("there is no such execution")]
+    NotFound,
+    /// The same idempotency key came with another body before.
+    #[error("the idempotency key was used with another request body, for {0}")]
+    KeyReused(ExecutionId),
+    /// Only a terminal execution can be purged or retried.
+    #[error("the execution is {}, not over", .0.as_str())]
+    NotTerminal(Phase),
+    /// A bounded queue is full. Nothing happened; try again after `retry_after`.
+    #[error("{what} is full")]
+    Overloaded {
+        /// Which bound was met, and its config key.
+        what: &'static str,
+        /// Seconds until another try makes sense.
+        retry_after: u32,
+    },
+    /// The store refuses writes since it failed. Nothing is acknowledged until it recovers.
+    #[error("the store is unavailable: {0}")]
+    StoreUnavailable(String),
+    /// The actor died before the answer: the outcome is unknown, and asking again is safe with a
+    /// batch number, a lease or an idempotency key.
+    #[error("the execution's actor was interrupted; the outcome is unknown, ask again")]
+    Interrupted,
+    /// What was read is damaged.
+    #[error("{0}")]
+    Corrupt(String),
+    /// The server is stopping.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+}
+
+/// One execution as it is served: encoded once for all who ask at the same seq.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Head of its log.
+    pub seq: u64,
+    /// Phase at that seq.
+    pub phase: Phase,
+    /// The JSON of the wire's execution without `state`.
+    pub execution: Bytes,
+    /// The same with `state`.
+    pub full: Bytes,
+}
+
+/// The answer to a creation.
+#[derive(Clone, Debug)]
+pub struct Created {
+    /// Its id.
+    pub id: ExecutionId,
+    /// The JSON of the wire's execution without `state`.
+    pub execution: Bytes,
+    /// Whether it had been created before with the same idempotency key.
+    pub replayed: bool,
+    /// Who could take it now.
+    pub dispatch: Dispatch,
+}
+
+/// Whether an execution could start at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // WIRE's words.
+pub enum Verdict {
+    Ready,
+    NoRunnerEver,
+    AllLost,
+    AllFull,
+    LimitHeld,
+    Paused,
+}
+
+/// The verdict with its evidence (WIRE, `dispatch`).
+#[derive(Clone, Debug, Serialize)]
+pub struct Dispatch {
+    /// In one word.
+    pub verdict: Verdict,
+    /// Runners of this queue that are alive.
+    pub runners_live: usize,
+    /// Leases they would take at once.
+    pub slots_free: usize,
+    /// For people, with what to do.
+    pub message: String,
+}
+
+/// A granted lease, as claim replies it.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// Its id.
+    pub id: ExecutionId,
+    /// JSON of the wire's execution with `state` (for a checkpoint or an answer).
+    pub execution: Bytes,
+    /// Which attempt.
+    pub attempt: u32,
+    /// The token.
+    pub lease: heartline_execution::LeaseId,
+    /// Its heartbeat timeout.
+    pub heartbeat: Span,
+}
+
+/// The answer to a heartbeat.
+#[derive(Clone, Debug)]
+pub struct Beat {
+    /// Stop, please.
+    pub cancel_requested: bool,
+    /// The next heartbeat must come before this.
+    pub deadline: Timestamp,
+}
+
+/// Why an execution is where it is (WIRE, `explain`).
+#[derive(Clone, Debug, Serialize)]
+pub struct Explanation {
+    /// One sentence.
+    pub summary: String,
+    /// Stable and machine-readable: `no_runner_ever`, `all_lost`, `all_full`, `starting`,
+    /// `delayed`, `backing_off`, `waiting_for_input`, `heartbeat_late`, `not_progressing`,
+    /// `running`, `runner_disconnected`, `cancelling`, `completed`, `failed`, `cancelled`.
+    pub cause: String,
+    /// Facts, each one sentence.
+    pub evidence: Vec<String>,
+    /// What runs out next.
+    pub next_deadline: Option<Deadline>,
+    /// What can be done, each one sentence or command.
+    pub actions: Vec<String>,
+}
+
+/// A queue, as operators see it.
+#[derive(Clone, Debug, Serialize)]
+pub struct QueueView {
+    /// Its name.
+    pub queue: Name,
+    /// Claimable now.
+    pub depth: usize,
+    /// Not yet due: delayed or backing off.
+    pub scheduled: usize,
+    /// Leased.
+    pub in_progress: usize,
+    /// Claims waiting for work.
+    pub claims_waiting: usize,
+    /// Age of the oldest claimable execution.
+    pub oldest_age: Option<Span>,
+    /// Due → claimed, over the last claims; milliseconds.
+    pub claim_latency_ms: Quantiles,
+    /// Runners that ever polled it since the server started, alive now.
+    pub runners_live: usize,
+    /// All such runners.
+    pub runners_known: usize,
+    /// Who could take something now.
+    pub dispatch: Dispatch,
+}
+
+/// How a runner is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // WIRE's words.
+pub enum RunnerStatus {
+    Live,
+    Late,
+    Lost,
+}
+
+/// A runner, as operators see it.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunnerView {
+    /// As it described itself.
+    #[serde(flatten)]
+    pub info: RunnerInfo,
+    /// Computed from freshness at the time of asking.
+    pub status: RunnerStatus,
+    /// Queues it polled, and when last.
+    pub queues: BTreeMap<Name, Timestamp>,
+    /// Slots it offered when it last polled.
+    pub slots: u32,
+    /// Slots it is offering now.
+    pub slots_free: u32,
+    /// What it holds.
+    pub leases: Vec<ExecutionId>,
+    /// First claim since the server started.
+    pub first_seen: Timestamp,
+    /// Last sign of life: claim, heartbeat or event.
+    pub last_seen: Timestamp,
+}
+
+/// p50, p99 and max of a distribution; zero when nothing was measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct Quantiles {
+    pub p50: f64,
+    pub p99: f64,
+    pub max: f64,
+    pub count: u64,
+}
+
+/// How things stand (WIRE, `/v1/supervisor`).
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)] // WIRE documents the shape.
+pub struct SupervisorView {
+    pub started_at: Timestamp,
+    pub now: Timestamp,
+    pub version: &'static str,
+    pub store: StoreView,
+    pub actors: ActorsView,
+    pub restarts: u64,
+    pub deadlines: DeadlinesView,
+    pub limbo: LimboView,
+    pub journal: JournalView,
+    pub feed: FeedView,
+    pub boot: BootReport,
+    /// Live executions by phase.
+    pub executions: BTreeMap<&'static str, usize>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct StoreView {
+    pub healthy: bool,
+    pub error: Option<String>,
+    pub format: u32,
+    pub epoch: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ActorsView {
+    /// Execution actors in memory.
+    pub executions: usize,
+    /// Queue actors.
+    pub queues: usize,
+    /// Runners known.
+    pub runners: usize,
+    /// Live executions, in memory or not.
+    pub live: usize,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct DeadlinesView {
+    pub armed: BTreeMap<&'static str, usize>,
+    pub fired: BTreeMap<&'static str, u64>,
+    /// Due → decided.
+    pub lateness_ms: Quantiles,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct LimboView {
+    pub checked_at: Option<Timestamp>,
+    pub live: usize,
+    /// Live executions with neither an armed deadline nor a live lease. Always empty.
+    pub violations: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct JournalView {
+    pub batch_p50: f64,
+    pub batch_max: f64,
+    pub sync_ms: Quantiles,
+    pub queued: usize,
+    pub commits: u64,
+    pub events: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct FeedView {
+    pub subscribers: BTreeMap<&'static str, usize>,
+    pub lagging: usize,
+    pub feeds: usize,
+}
+
+/// What was found and done at the last start.
+#[derive(Clone, Debug, Default, Serialize)]
+#[allow(missing_docs)]
+pub struct BootReport {
+    /// Live executions found in the log.
+    pub recovered: usize,
+    /// Of those, waiting in queues.
+    pub queued: usize,
+    /// Of those, held by runners that were given a grace.
+    pub leases_in_grace: usize,
+    /// Of those, waiting for a person without a runner.
+    pub parked: usize,
+    /// Deadlines that passed while the server was down.
+    pub overdue: usize,
+    /// Leases lost since, whose executions went back to their queues.
+    pub requeued: usize,
+    /// Executions of that set that failed since.
+    pub failed: usize,
+    /// Leases whose runners have been heard from since.
+    pub returned: usize,
+    pub took_ms: u64,
+    pub epoch: u64,
+    /// One sentence for people.
+    pub summary: String,
+}

@@ -1,0 +1,518 @@
+//! One writer per execution: decides, encodes once, applies, hands over to the journal, and says
+//! what follows the commit. The execution actor is a thin wrapper around it.
+//!
+//! Its state is tentative: it runs ahead of the disk. Nothing of it leaves before the journal has
+//! made it durable; an answer that rests on it waits behind a barrier.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use bytes::Bytes;
+use heartline_execution::{
+    Command, Content, Decision, Event, ExecutionId, LeaseId, Namespace, Phase, Reply, Span, State,
+    Timestamp,
+    command::Signs,
+    content::Progress,
+    decide::{self, decide},
+    event::EventBody,
+    state,
+};
+use heartline_storage::{Append, Facets, Idempotency, Record, Summary, encode_state};
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use crate::{
+    board::Pulse,
+    core::Core,
+    feed::Feed,
+    journal::{Failure, Permit},
+    views::{Error, View},
+};
+
+/// The least JSON between two snapshots of a state; see [`Writer::wants_snapshot`].
+const SNAPSHOT_MIN_BYTES: usize = 64 * 1024;
+/// A terminal state of a longer tail gets a snapshot, so that reading it needs no long replay.
+const TERMINAL_TAIL: u64 = 16;
+
+/// What the caller wants to see of the state that its command made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wants {
+    Nothing,
+    Execution,
+    Full,
+}
+
+/// A reply and what the caller wanted to see.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) reply: Reply,
+    pub(crate) view: Option<View>,
+}
+
+pub(crate) type Answering = oneshot::Sender<Result<Answer, Error>>;
+
+/// Flags that the journal's thread, the sweep and the actor share.
+#[derive(Debug, Default)]
+pub(crate) struct Status {
+    /// Appends on their way.
+    pub(crate) inflight: AtomicUsize,
+    /// An append failed: the state in memory may be wrong and must be thrown away.
+    pub(crate) poisoned: AtomicBool,
+    /// The terminal event is durable.
+    pub(crate) over: AtomicBool,
+}
+
+/// Called on the journal's thread when the actor should look at its [`Status`].
+pub(crate) type Nudge = Arc<dyn Fn() + Send + Sync>;
+
+/// See the module.
+pub(crate) struct Writer {
+    core: Arc<Core>,
+    namespace: Namespace,
+    id: ExecutionId,
+    state: Option<State>,
+    feed: Arc<Feed>,
+    pulse: Option<Arc<Pulse>>,
+    facets: Option<Facets>,
+    status: Arc<Status>,
+    nudge: Nudge,
+    snapshot_seq: u64,
+    bytes_since_snapshot: usize,
+    /// When the last progress event was decided.
+    progress_at: Timestamp,
+    /// The newest progress report that was too soon for an event of its own.
+    pending_progress: Option<(LeaseId, Progress)>,
+    cached: Option<View>,
+}
+
+impl Writer {
+    /// Over what the log says; `None` for an execution about to be created.
+    pub(crate) fn new(
+        core: Arc<Core>,
+        namespace: Namespace,
+        id: ExecutionId,
+        state: Option<State>,
+        status: Arc<Status>,
+        nudge: Nudge,
+    ) -> Self {
+        let feed = core.feeds.of(id);
+        let (head, lifecycle) = state.as_ref().map_or((0, 0), |s| (s.seq, s.lifecycle_seq));
+        feed.opened(head, lifecycle);
+        let pulse = core.board().pulse(id);
+        Self {
+            facets: state.as_ref().map(facets),
+            snapshot_seq: head,
+            core,
+            namespace,
+            id,
+            state,
+            feed,
+            pulse,
+            status,
+            nudge,
+            bytes_since_snapshot: 0,
+            progress_at: Timestamp::default(),
+            pending_progress: None,
+            cached: None,
+        }
+    }
+
+    /// Does what the command asks, and answers once it is durable.
+    pub(crate) fn execute(
+        &mut self,
+        command: Command,
+        wants: Wants,
+        idempotency: Option<Idempotency>,
+        answering: Answering,
+    ) {
+        if let Err(error) = self.core.journal.healthy() {
+            answer(answering, Err(Error::StoreUnavailable(error)));
+            return;
+        }
+        let Some(permit) = self.core.journal.permit() else {
+            answer(answering, Err(Error::Overloaded { what: "journal.queue", retry_after: 1 }));
+            return;
+        };
+        if let Some(reply) = self.postpone_progress(&command) {
+            self.answer_behind_barrier(permit, answering, Ok(Answer { reply, view: None }));
+            return;
+        }
+        let context = decide::Context {
+            id: self.id,
+            now: self.core.now(),
+            random: Core::random(),
+            state_limit: self.core.config.execution.state_bytes,
+        };
+        match decide(self.state.as_ref(), command, &context) {
+            Ok(decision) if decision.events.is_empty() => {
+                let view = self.view_as(wants);
+                let answer = Answer { reply: decision.reply, view };
+                self.answer_behind_barrier(permit, answering, Ok(answer));
+            }
+            Ok(decision) => self.submit(permit, decision, wants, idempotency, answering),
+            Err(rejection) => {
+                self.answer_behind_barrier(permit, answering, Err(Error::Rejected(rejection)));
+            }
+        }
+    }
+
+    /// What watchers and callers see, once all of it is durable.
+    pub(crate) fn show(&mut self, answering: oneshot::Sender<Result<View, Error>>) {
+        let view = self.view_as(Wants::Full).ok_or(Error::NotFound);
+        if self.status.inflight.load(Ordering::Acquire) == 0 {
+            answer(answering, view);
+            return;
+        }
+        let Some(permit) = self.core.journal.permit() else {
+            answer(answering, Err(Error::Overloaded { what: "journal.queue", retry_after: 1 }));
+            return;
+        };
+        self.barrier(permit, move |durable| answer(answering, durable.and(view)));
+    }
+
+    /// A progress report that came too soon, which must not be the last word lost.
+    pub(crate) fn flush_progress(&mut self) {
+        let Some((lease, progress)) = self.pending_progress.take() else { return };
+        self.progress_at = Timestamp::default();
+        let (answering, _nobody_waits) = oneshot::channel();
+        let command = Command::ReportProgress { lease, progress };
+        self.execute(command, Wants::Nothing, None, answering);
+    }
+
+    pub(crate) fn has_pending_progress(&self) -> bool {
+        self.pending_progress.is_some()
+    }
+
+    /// At most one progress event per interval: later reports wait, the newest one wins. `Some`
+    /// when this one waits. Whatever ends the attempt is preceded by what waits.
+    fn postpone_progress(&mut self, command: &Command) -> Option<Reply> {
+        let state = self.state.as_ref()?;
+        match command {
+            Command::ReportProgress { lease, progress } => {
+                let held = state.lease.as_ref().is_some_and(|l| l.id == *lease);
+                let interval = Span::from_std(self.core.config.supervision.progress_interval);
+                let now = self.core.now();
+                let soon = now < self.progress_at.plus(interval);
+                let undelivered = state.cancel.as_ref().is_some_and(|c| c.delivered_at.is_none());
+                if !held || !soon || undelivered || progress.validate("").is_err() {
+                    self.pending_progress = None;
+                    self.progress_at = if held { now } else { self.progress_at };
+                    return None;
+                }
+                if let Some(pulse) = &self.pulse {
+                    pulse.progress(now);
+                }
+                self.pending_progress = Some((*lease, progress.clone()));
+                Some(Reply::Done { seq: state.seq, cancel_requested: state.cancel.is_some() })
+            }
+            Command::Complete { lease, .. }
+            | Command::Fail { lease, .. }
+            | Command::Wait { lease, .. }
+            | Command::ConfirmCancelled { lease } => {
+                if self.pending_progress.as_ref().is_some_and(|(of, _)| of == lease) {
+                    self.flush_progress();
+                }
+                None
+            }
+            Command::Create(_)
+            | Command::Claim { .. }
+            | Command::PostEvents { .. }
+            | Command::Heartbeat { .. }
+            | Command::Resume { .. }
+            | Command::RequestCancel { .. }
+            | Command::AcknowledgeCancel { .. }
+            | Command::Update { .. }
+            | Command::TimeOut { .. }
+            | Command::DisconnectRunner { .. }
+            | Command::ReturnRunner { .. }
+            | Command::LoseRunner { .. }
+            | Command::Release { .. }
+            | Command::GiveUp { .. } => None,
+        }
+    }
+
+    /// Even a refusal may rest on what is not durable yet.
+    fn answer_behind_barrier(
+        &mut self,
+        permit: Permit,
+        answering: Answering,
+        result: Result<Answer, Error>,
+    ) {
+        if self.status.inflight.load(Ordering::Acquire) == 0 {
+            answer(answering, result);
+        } else {
+            self.barrier(permit, move |durable| answer(answering, durable.and(result)));
+        }
+    }
+
+    fn barrier(&mut self, permit: Permit, then: impl FnOnce(Result<(), Error>) + Send + 'static) {
+        let append = Append {
+            namespace: self.namespace.clone(),
+            id: self.id,
+            expected_seq: self.state.as_ref().map_or(0, |s| s.seq),
+            records: Vec::new(),
+            standing: None,
+            summary: None,
+            snapshot: None,
+            idempotency: None,
+        };
+        self.core.journal.submit(
+            permit,
+            append,
+            Box::new(move |result| then(result.map(drop).map_err(unavailable))),
+        );
+    }
+
+    fn submit(
+        &mut self,
+        permit: Permit,
+        decision: Decision,
+        wants: Wants,
+        idempotency: Option<Idempotency>,
+        answering: Answering,
+    ) {
+        let Decision { events, reply } = decision;
+        let expected_seq = self.state.as_ref().map_or(0, |s| s.seq);
+        let records = encode(&events);
+        for event in &events {
+            if let Err(error) = state::apply(&mut self.state, event) {
+                // The rules and the fold disagree: a defect. Nothing was written; start afresh.
+                tracing::error!(execution = %self.id, %error, "a decision does not fold");
+                self.poison();
+                answer(answering, Err(Error::Interrupted));
+                return;
+            }
+        }
+        self.cached = None;
+        let lifecycle = events.iter().any(|e| e.body.is_lifecycle());
+        let Some(state) = self.state.as_ref() else { return };
+        let over = state.phase.is_terminal();
+        self.bytes_since_snapshot += records.iter().map(|r| r.json.len()).sum::<usize>();
+        let snapshot = self.wants_snapshot(state).then(|| encode_state(state));
+        if snapshot.is_some() {
+            self.snapshot_seq = state.seq;
+            self.bytes_since_snapshot = 0;
+        }
+        if events.iter().any(|e| matches!(e.body, EventBody::Started(_))) {
+            self.pulse = Some(Arc::new(Pulse::new(self.core.now())));
+        }
+        let standing = lifecycle.then(|| state.standing());
+        let (mut view, mut summary) = (None, None);
+        if lifecycle {
+            let after = facets(state);
+            let before = self.facets.replace(after.clone());
+            let json = self.execution_json();
+            if wants == Wants::Execution {
+                view = Some(self.view_of(json.clone(), Bytes::new()));
+            }
+            summary = Some(Summary { json, facets: after, before });
+        }
+        if view.is_none() {
+            view = self.view_as(wants);
+        }
+        let append = Append {
+            namespace: self.namespace.clone(),
+            id: self.id,
+            expected_seq,
+            records,
+            standing: standing.clone(),
+            summary,
+            snapshot,
+            idempotency,
+        };
+        let after = AfterCommit {
+            core: Arc::clone(&self.core),
+            id: self.id,
+            feed: Arc::clone(&self.feed),
+            status: Arc::clone(&self.status),
+            nudge: Arc::clone(&self.nudge),
+            pulse: self.pulse.clone(),
+            standing,
+            spoke: spoke(&events),
+            ended: over.then(|| self.phase()),
+            answer: Answer { reply, view },
+            answering,
+        };
+        self.status.inflight.fetch_add(1, Ordering::AcqRel);
+        self.core.journal.submit(permit, append, Box::new(move |result| after.run(result)));
+    }
+
+    fn phase(&self) -> Phase {
+        self.state.as_ref().map_or(Phase::Pending, |s| s.phase)
+    }
+
+    fn poison(&self) {
+        self.status.poisoned.store(true, Ordering::Release);
+        (self.nudge)();
+    }
+
+    /// Often enough that replay stays short, and so rarely that all snapshots together cost less
+    /// than the log: a big state waits for as many bytes again.
+    fn wants_snapshot(&self, state: &State) -> bool {
+        let events = state.seq - self.snapshot_seq;
+        if state.phase.is_terminal() {
+            return events > TERMINAL_TAIL;
+        }
+        events >= self.core.config.execution.snapshot_every
+            && self.bytes_since_snapshot >= SNAPSHOT_MIN_BYTES.max(state.transcript.bytes())
+    }
+
+    fn signs(&self) -> Signs {
+        self.pulse.as_ref().map(|p| p.signs()).unwrap_or_default()
+    }
+
+    fn execution_json(&self) -> Bytes {
+        self.state.as_ref().map_or_else(Bytes::new, |s| json(&s.execution(self.signs())))
+    }
+
+    fn view_of(&self, execution: Bytes, full: Bytes) -> View {
+        let seq = self.state.as_ref().map_or(0, |s| s.seq);
+        View { seq, phase: self.phase(), execution, full }
+    }
+
+    fn view_as(&mut self, wants: Wants) -> Option<View> {
+        let state = self.state.as_ref()?;
+        match wants {
+            Wants::Nothing => None,
+            Wants::Execution => Some(self.view_of(self.execution_json(), Bytes::new())),
+            Wants::Full => {
+                // A live lease's deadline moves without an event: only what has none is cached.
+                if state.lease.is_none()
+                    && let Some(view) = self.cached.as_ref().filter(|v| v.seq == state.seq)
+                {
+                    return Some(view.clone());
+                }
+                let view = view(state, self.signs());
+                self.cached = Some(view.clone());
+                Some(view)
+            }
+        }
+    }
+}
+
+/// A state as it is served.
+pub(crate) fn view(state: &State, signs: Signs) -> View {
+    let execution = json(&state.execution(signs));
+    let transcript = json(&state.transcript);
+    let mut full = Vec::with_capacity(execution.len() + transcript.len() + 12);
+    full.extend_from_slice(&execution[..execution.len() - 1]);
+    full.extend_from_slice(b",\"state\":");
+    full.extend_from_slice(&transcript);
+    full.push(b'}');
+    View { seq: state.seq, phase: state.phase, execution, full: full.into() }
+}
+
+fn json(value: &impl Serialize) -> Bytes {
+    // Only maps with keys that are not strings fail, and there are none.
+    serde_json::to_vec(value).expect("states are plain JSON").into()
+}
+
+/// Whether the runner is heard in these events: a lease's own words, not the server's.
+fn spoke(events: &[Event]) -> bool {
+    events.iter().any(|e| matches!(e.body, EventBody::Content(_) | EventBody::Progress(_)))
+}
+
+fn facets(state: &State) -> Facets {
+    Facets {
+        kind: state.id.kind(),
+        phase: state.phase,
+        name: state.spec.name.clone(),
+        queue: state.spec.queue.clone(),
+        runner: state.runner.as_ref().map(|r| r.id.clone()),
+        labels: state.spec.labels.clone(),
+        created_at: state.created_at,
+    }
+}
+
+/// One buffer for all events of a decision; each record is a slice of it.
+fn encode(events: &[Event]) -> Vec<Record> {
+    let estimate = events.iter().map(|e| match &e.body {
+        EventBody::Content(content) => content_len(content) + 224,
+        _ => 768,
+    });
+    let mut buffer = Vec::with_capacity(estimate.sum());
+    let mut ends = Vec::with_capacity(events.len());
+    for event in events {
+        event.encode(&mut buffer);
+        ends.push(buffer.len());
+    }
+    let buffer = Bytes::from(buffer);
+    let mut start = 0;
+    events
+        .iter()
+        .zip(ends)
+        .map(|(event, end)| {
+            let json = buffer.slice(start..end);
+            start = end;
+            let (seq, private) = (event.seq, event.private);
+            Record { seq, lifecycle: event.body.is_lifecycle(), private, json }
+        })
+        .collect()
+}
+
+fn content_len(content: &Content) -> usize {
+    content.data().get().len()
+}
+
+/// Durable, then visible, then acted on, then told.
+struct AfterCommit {
+    core: Arc<Core>,
+    id: ExecutionId,
+    feed: Arc<Feed>,
+    status: Arc<Status>,
+    nudge: Nudge,
+    pulse: Option<Arc<Pulse>>,
+    standing: Option<heartline_execution::Standing>,
+    spoke: bool,
+    ended: Option<Phase>,
+    answer: Answer,
+    answering: Answering,
+}
+
+impl AfterCommit {
+    fn run(self, result: Result<Vec<Record>, Failure>) {
+        let records = match result {
+            Ok(records) => records,
+            Err(failure) => {
+                self.status.poisoned.store(true, Ordering::Release);
+                self.status.inflight.fetch_sub(1, Ordering::AcqRel);
+                (self.nudge)();
+                answer(self.answering, Err(unavailable(failure)));
+                return;
+            }
+        };
+        self.feed.publish(records, self.ended);
+        if self.spoke
+            && let Some(pulse) = &self.pulse
+        {
+            pulse.progress(self.core.now());
+            if pulse.is_first_word() {
+                self.core.board().heard(self.id);
+            }
+        }
+        if let Some(standing) = self.standing {
+            let pulse = standing.held().and(self.pulse);
+            self.core.observe(standing, pulse);
+        }
+        self.status.inflight.fetch_sub(1, Ordering::AcqRel);
+        answer(self.answering, Ok(self.answer));
+        if self.ended.is_some() {
+            self.status.over.store(true, Ordering::Release);
+            (self.nudge)();
+        }
+    }
+}
+
+fn unavailable(failure: Failure) -> Error {
+    match failure {
+        Failure::Moved(_) => Error::Interrupted,
+        Failure::Store(error) => Error::StoreUnavailable(error),
+    }
+}
+
+/// Tells a caller, who may have gone: then nobody is left to tell, and the log has it.
+pub(crate) fn answer<T>(to: oneshot::Sender<T>, what: T) {
+    drop(to.send(what));
+}

@@ -1,0 +1,248 @@
+//! Identifiers: executions, leases, and the names people choose.
+//!
+//! Ids are values, never generated here: the shell supplies the UUIDv7 (time-ordered) bits.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// What an execution runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// One run of an agent; ids start with `aex_`.
+    Agent,
+    /// One run of a workflow; ids start with `wex_`.
+    Workflow,
+}
+
+impl Kind {
+    /// Every kind, in the order of their wire names.
+    pub const ALL: [Kind; 2] = [Kind::Agent, Kind::Workflow];
+
+    /// The wire name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::Agent => "agent",
+            Kind::Workflow => "workflow",
+        }
+    }
+
+    /// The queue an execution of this kind waits in when its creator names none.
+    pub const fn default_queue(self) -> &'static str {
+        match self {
+            Kind::Agent => "agents",
+            Kind::Workflow => "workflows",
+        }
+    }
+
+    const fn prefix(self) -> &'static str {
+        match self {
+            Kind::Agent => "aex_",
+            Kind::Workflow => "wex_",
+        }
+    }
+}
+
+/// Why a string is not an id or a name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Not `aex_` or `wex_` and 32 lower-case hex digits.
+    #[error("an execution id is 'aex_' or 'wex_' followed by 32 lower-case hex digits")]
+    ExecutionId,
+    /// Not 32 lower-case hex digits.
+    #[error("a lease is 32 lower-case hex digits, as handed out by claim")]
+    Lease,
+    /// Outside `[A-Za-z0-9_.:-]{1,128}`.
+    #[error("a name is 1 to {max} characters of A-Z a-z 0-9 _ . : -", max = Name::MAX)]
+    Name,
+}
+
+/// `aex_…` or `wex_…`: the kind and a UUIDv7, so ids sort by creation time. 17 bytes, `Copy`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExecutionId {
+    uuid: u128,
+    kind: Kind,
+}
+
+impl ExecutionId {
+    /// Length of the text form in bytes.
+    pub const TEXT_LEN: usize = 36;
+
+    /// An id from its parts; `uuid` should be a UUIDv7.
+    pub const fn new(kind: Kind, uuid: u128) -> Self {
+        Self { uuid, kind }
+    }
+
+    /// The kind, readable from the id alone.
+    pub const fn kind(self) -> Kind {
+        self.kind
+    }
+
+    /// The UUID bits.
+    pub const fn uuid(self) -> u128 {
+        self.uuid
+    }
+}
+
+impl fmt::Display for ExecutionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{:032x}", self.kind.prefix(), self.uuid)
+    }
+}
+
+impl fmt::Debug for ExecutionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for ExecutionId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let (kind, hex) = Kind::ALL
+            .into_iter()
+            .find_map(|kind| text.strip_prefix(kind.prefix()).map(|hex| (kind, hex)))
+            .ok_or(Error::ExecutionId)?;
+        Ok(Self::new(kind, parse_hex(hex).ok_or(Error::ExecutionId)?))
+    }
+}
+
+/// The token that lets exactly one runner write for an attempt (fencing). Opaque to clients.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LeaseId(pub u128);
+
+impl fmt::Display for LeaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for LeaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for LeaseId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        parse_hex(text).map(Self).ok_or(Error::Lease)
+    }
+}
+
+/// Exactly one spelling per value: 32 lower-case digits.
+fn parse_hex(text: &str) -> Option<u128> {
+    let canonical =
+        text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    canonical.then(|| u128::from_str_radix(text, 16).ok()).flatten()
+}
+
+/// A name that people or runners choose: queues, runner ids, namespaces, idempotency keys.
+/// `[A-Za-z0-9_.:-]{1,128}`; cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name(Arc<str>);
+
+/// The tenant an execution belongs to.
+pub type Namespace = Name;
+
+impl Name {
+    /// The most characters a name may have, so that index keys stay small.
+    pub const MAX: usize = 128;
+
+    /// Checks the rule above.
+    pub fn new(text: &str) -> Result<Self, Error> {
+        let ok = !text.is_empty()
+            && text.len() <= Self::MAX
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-'));
+        ok.then(|| Self(text.into())).ok_or(Error::Name)
+    }
+
+    /// The namespace used where none is given.
+    pub fn default_namespace() -> Namespace {
+        Self("default".into())
+    }
+
+    /// The queue used for `kind` where none is given.
+    pub fn default_queue(kind: Kind) -> Self {
+        Self(kind.default_queue().into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl FromStr for Name {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::new(text)
+    }
+}
+
+macro_rules! text_serde {
+    ($($type:ty),*) => {$(
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(de::Error::custom)
+            }
+        }
+    )*};
+}
+text_serde!(ExecutionId, LeaseId, Name);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_execution_id_has_exactly_one_spelling() {
+        let id = ExecutionId::new(Kind::Workflow, 0x0198_1f00_0000_7000_8000_0000_0000_00ab);
+        assert_eq!(id.to_string(), "wex_01981f000000700080000000000000ab");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for wrong in [
+            "",
+            "wex_",
+            "xex_01981f000000700080000000000000ab",
+            "wex_01981F000000700080000000000000AB",
+            "wex_01981f000000700080000000000000a",
+            "wex_+1981f000000700080000000000000ab",
+            "wex_01981f000000700080000000000000ab\0",
+        ] {
+            assert_eq!(wrong.parse::<ExecutionId>(), Err(Error::ExecutionId), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_refuses_path_tricks_and_other_characters() {
+        assert!(Name::new("gpu.large:eu-1_x").is_ok());
+        for wrong in ["", "a/b", "a b", "%2e", "é", "a\0", &"x".repeat(129)] {
+            assert_eq!(Name::new(wrong), Err(Error::Name), "{wrong:?}");
+        }
+    }
+}

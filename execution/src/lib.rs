@@ -1,0 +1,33 @@
+//! The pure lifecycle of an execution: commands in, events out, state as the fold of the events.
+//!
+//! Deliberately absent: I/O, clocks, async, randomness and actix. Time and random numbers are
+//! arguments, so that live work, replay and the simulator run the very same code.
+//!
+//! The shape of a turn: [`decide`] looks at a [`State`] and a [`Command`] and answers with a
+//! [`Decision`] or a [`Rejection`]; [`State::apply`] moves the state by one [`Event`]; what the
+//! world must do about it is read off the [`Standing`] before and after.
+
+pub mod command;
+pub mod content;
+pub mod deadline;
+pub mod decide;
+pub mod event;
+pub mod id;
+pub mod retry;
+pub mod spec;
+pub mod standing;
+pub mod state;
+pub mod time;
+pub mod transcript;
+
+pub use command::{Command, Rejection, Reply};
+pub use content::Content;
+pub use deadline::{Deadline, DeadlineKind};
+pub use decide::{Decision, decide};
+pub use event::{Event, EventBody, Reason};
+pub use id::{ExecutionId, Kind, LeaseId, Name, Namespace};
+pub use spec::Spec;
+pub use standing::{Place, Standing};
+pub use state::{Execution, Phase, State};
+pub use time::{Span, Timestamp};
+pub use transcript::Transcript;

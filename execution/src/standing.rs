@@ -1,0 +1,119 @@
+//! Where an execution stands in the world: which queue, which lease, which deadlines.
+//!
+//! A [`Standing`] is a pure function of the state and so of the log. The shell performs effects by
+//! replacing the old standing with the new one after each commit: level-triggered, so that a lost
+//! or repeated notice cannot leave an execution in limbo. After a restart the standings alone
+//! (the live index) rebuild queues, leases and timers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    command::Signs,
+    deadline::{Deadline, DeadlineKind},
+    event::{Reason, RunnerInfo},
+    id::{ExecutionId, LeaseId, Name, Namespace},
+    state::Phase,
+    time::{Span, Timestamp},
+};
+
+/// Who holds the next move.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// In its queue: a runner, from `due` on.
+    Queued {
+        /// When it becomes claimable; age is counted from here.
+        due: Timestamp,
+        /// Whether it backs off after a failed attempt.
+        backing_off: bool,
+    },
+    /// With a runner.
+    Leased(Box<Held>),
+    /// Without a runner, until a person answers.
+    Parked,
+    /// Nobody: it is over.
+    Over,
+}
+
+/// A live lease.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    /// The token.
+    pub lease: LeaseId,
+    /// Who.
+    pub runner: RunnerInfo,
+    /// Since when.
+    pub since: Timestamp,
+    /// Its heartbeat timeout.
+    pub heartbeat: Span,
+    /// Its progress timeout.
+    pub progress: Option<Span>,
+    /// A cancellation waits to be delivered to the runner.
+    pub cancel_undelivered: bool,
+    /// A cancellation was requested (delivered or not).
+    pub cancel_requested: bool,
+}
+
+/// Everything the supervisor and the queues need to know of a live execution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Whose.
+    pub id: ExecutionId,
+    /// Its tenant.
+    pub namespace: Namespace,
+    /// Its queue.
+    pub queue: Name,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Shares a limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency_key: Option<Name>,
+    /// Phase.
+    pub phase: Phase,
+    /// Why that phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// Attempts so far.
+    pub attempt: u32,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Who holds the next move.
+    pub place: Place,
+    /// What is armed, earliest first.
+    pub deadlines: Vec<Deadline>,
+}
+
+impl Standing {
+    /// Invariant J: an armed deadline or a live lease, or it is over.
+    pub fn is_in_limbo(&self) -> bool {
+        match self.place {
+            Place::Over => false,
+            Place::Leased(_) => false, // Its heartbeat is armed wherever the lease is known.
+            Place::Queued { .. } | Place::Parked => self.deadlines.is_empty(),
+        }
+    }
+
+    /// Every armed deadline, heartbeat and progress included, in no order.
+    pub fn armed(&self, signs: Signs) -> Vec<Deadline> {
+        let mut armed = self.deadlines.clone();
+        if let Some(held) = self.held() {
+            let after =
+                |at: Option<Timestamp>, span| at.unwrap_or(held.since).max(held.since).plus(span);
+            let at = after(signs.alive, held.heartbeat);
+            armed.push(Deadline { kind: DeadlineKind::Heartbeat, at });
+            if let Some(span) = held.progress {
+                let at = after(signs.progressed, span);
+                armed.push(Deadline { kind: DeadlineKind::Progress, at });
+            }
+        }
+        armed
+    }
+
+    /// The lease, where there is one.
+    pub fn held(&self) -> Option<&Held> {
+        match &self.place {
+            Place::Leased(held) => Some(held),
+            Place::Queued { .. } | Place::Parked | Place::Over => None,
+        }
+    }
+}

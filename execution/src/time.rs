@@ -1,0 +1,144 @@
+//! Instants and durations as the wire spells them: RFC 3339 UTC with microseconds, and `"1m30s"`.
+//!
+//! No clock here: the shell reads one and hands the instant in.
+
+use std::{fmt, str::FromStr};
+
+use jiff::fmt::friendly::{Designator, Spacing, SpanParser, SpanPrinter};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Microseconds since the Unix epoch, UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Later by `span`, saturating.
+    #[must_use]
+    pub const fn plus(self, span: Span) -> Self {
+        Self(self.0.saturating_add_unsigned(span.0))
+    }
+
+    /// Time from `earlier` to `self`; zero when `earlier` is later.
+    pub fn since(self, earlier: Timestamp) -> Span {
+        Span(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// `2026-01-02T03:04:05.000006Z`, always 27 bytes for years 1970 to 9999.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(instant) => write!(f, "{instant:.6}"),
+            Err(_) => f.write_str("9999-12-30T22:00:00.000000Z"),
+        }
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = jiff::Error;
+
+    fn from_str(text: &str) -> Result<Self, jiff::Error> {
+        text.parse::<jiff::Timestamp>().map(|t| Self(t.as_microsecond()))
+    }
+}
+
+/// A duration in microseconds; on the wire a string such as `"30s"`, `"1m30s"` or `"250ms"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Span(pub u64);
+
+impl Span {
+    /// `ms` milliseconds.
+    pub const fn millis(ms: u64) -> Self {
+        Self(ms * 1_000)
+    }
+
+    /// `s` seconds.
+    pub const fn secs(s: u64) -> Self {
+        Self(s * 1_000_000)
+    }
+
+    /// From the standard library's type, cut to microseconds.
+    pub fn from_std(duration: std::time::Duration) -> Self {
+        Self(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// As the standard library's type.
+    pub const fn to_std(self) -> std::time::Duration {
+        std::time::Duration::from_micros(self.0)
+    }
+}
+
+/// Why a string is not a duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a duration is a string such as \"30s\", \"1m30s\", \"250ms\" or \"2h\"")]
+pub struct SpanError;
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const PRINTER: SpanPrinter =
+            SpanPrinter::new().spacing(Spacing::None).designator(Designator::Compact);
+        let micros = i64::try_from(self.0).unwrap_or(i64::MAX);
+        f.write_str(&PRINTER.duration_to_string(&jiff::SignedDuration::from_micros(micros)))
+    }
+}
+
+impl FromStr for Span {
+    type Err = SpanError;
+
+    fn from_str(text: &str) -> Result<Self, SpanError> {
+        const PARSER: SpanParser = SpanParser::new();
+        // Longer text cannot be a sensible duration; refuse before parsing.
+        if text.len() > 64 {
+            return Err(SpanError);
+        }
+        let duration = PARSER.parse_duration(text).map_err(|_| SpanError)?;
+        u64::try_from(duration.as_micros()).map(Self).map_err(|_| SpanError)
+    }
+}
+
+macro_rules! text_serde {
+    ($($type:ty),*) => {$(
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(de::Error::custom)
+            }
+        }
+    )*};
+}
+text_serde!(Timestamp, Span);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_prints_microseconds_and_reads_back() {
+        let t = Timestamp(1_767_323_045_000_006);
+        assert_eq!(t.to_string(), "2026-01-02T03:04:05.000006Z");
+        assert_eq!(t.to_string().parse::<Timestamp>().unwrap(), t);
+    }
+
+    #[test]
+    fn a_span_reads_and_prints_the_wire_spelling() {
+        for (text, span) in [
+            ("30s", Span::secs(30)),
+            ("1m30s", Span::secs(90)),
+            ("250ms", Span::millis(250)),
+            ("2h", Span::secs(7200)),
+        ] {
+            assert_eq!(text.parse(), Ok(span));
+            assert_eq!(span.to_string(), text);
+        }
+        assert_eq!("0s".parse(), Ok(Span(0)));
+        for wrong in ["", "30", "-5s", "soon", "1 fortnight"] {
+            assert_eq!(wrong.parse::<Span>(), Err(SpanError), "{wrong}");
+        }
+    }
+}

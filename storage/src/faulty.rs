@@ -1,0 +1,169 @@
+//! [`FaultyStore`]: any store, with a disk that breaks or stalls on command. For tests.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use heartline_execution::{ExecutionId, Namespace, Standing, State};
+
+use crate::{
+    Append, Error, ExecutionStore, Listing, Meta, Page, PageLimits, Query, Refusal, Used,
+};
+
+#[derive(Default)]
+struct Faults {
+    /// Writes fail and recovery does, too.
+    failing: bool,
+    /// The next commit is written, and then reported as failed.
+    lose_next_answer: bool,
+    /// Commits wait.
+    stalled: bool,
+    /// How many do.
+    waiting: usize,
+    /// Since a failed write, until recovery.
+    unhealthy: bool,
+}
+
+/// Passes everything on to a store, unless told to fail.
+#[derive(Default)]
+pub struct FaultyStore<S> {
+    inner: S,
+    faults: Mutex<Faults>,
+    changed: Condvar,
+}
+
+impl<S: ExecutionStore> FaultyStore<S> {
+    /// Works until told otherwise.
+    pub fn new(inner: S) -> Self {
+        Self { inner, faults: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// The store behind.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    /// Whether the disk says no: commits write nothing and fail, and so does recovery. The store
+    /// stays unhealthy after `false`, until [`ExecutionStore::recover`].
+    pub fn set_failing(&self, failing: bool) {
+        self.faults().failing = failing;
+    }
+
+    /// The next commit becomes durable, and yet its caller gets an error: the unknown outcome.
+    pub fn lose_next_answer(&self) {
+        self.faults().lose_next_answer = true;
+    }
+
+    /// Whether commits wait before they write anything.
+    pub fn set_stalled(&self, stalled: bool) {
+        self.faults().stalled = stalled;
+        self.changed.notify_all();
+    }
+
+    /// Returns once a commit is waiting in a stalled store.
+    pub fn wait_until_stalled(&self) {
+        let faults = self.faults();
+        let guard = self.changed.wait_while(faults, |faults| faults.waiting == 0);
+        drop(guard.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_while_stalled(&self) {
+        let mut faults = self.faults();
+        if !faults.stalled {
+            return;
+        }
+        faults.waiting += 1;
+        self.changed.notify_all();
+        let guard = self.changed.wait_while(faults, |faults| faults.stalled);
+        guard.unwrap_or_else(PoisonError::into_inner).waiting -= 1;
+    }
+
+    /// Fails a write when it should; otherwise says whether its answer gets lost.
+    fn before_write(&self) -> Result<bool, Error> {
+        let mut faults = self.faults();
+        if faults.failing {
+            faults.unhealthy = true;
+            return Err(Error::Io("the disk fails on command".to_owned()));
+        }
+        let lost = std::mem::take(&mut faults.lose_next_answer);
+        faults.unhealthy |= lost;
+        Ok(lost)
+    }
+
+    fn write<T>(&self, write: impl FnOnce(&S) -> Result<T, Error>) -> Result<T, Error> {
+        self.healthy()?;
+        self.wait_while_stalled();
+        let lost = self.before_write()?;
+        let answer = write(&self.inner)?;
+        if lost { Err(Error::Io("the answer was lost on command".to_owned())) } else { Ok(answer) }
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&S) -> Result<T, Error>) -> Result<T, Error> {
+        self.healthy()?;
+        read(&self.inner)
+    }
+}
+
+impl<S: ExecutionStore> ExecutionStore for FaultyStore<S> {
+    fn commit(&self, batch: &[Append]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        self.write(|store| store.commit(batch))
+    }
+
+    fn events(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+        after: u64,
+        until: u64,
+        lifecycle_only: bool,
+        limits: PageLimits,
+    ) -> Result<Page, Error> {
+        self.read(|store| store.events(namespace, id, after, until, lifecycle_only, limits))
+    }
+
+    fn head(&self, namespace: &Namespace, id: ExecutionId) -> Result<Option<u64>, Error> {
+        self.read(|store| store.head(namespace, id))
+    }
+
+    fn load(&self, namespace: &Namespace, id: ExecutionId) -> Result<Option<State>, Error> {
+        self.read(|store| store.load(namespace, id))
+    }
+
+    fn live(&self, visit: &mut dyn FnMut(Standing)) -> Result<(), Error> {
+        self.read(|store| store.live(visit))
+    }
+
+    fn list(&self, query: &Query) -> Result<Listing, Error> {
+        self.read(|store| store.list(query))
+    }
+
+    fn used(&self, namespace: &Namespace, key: &str) -> Result<Option<Used>, Error> {
+        self.read(|store| store.used(namespace, key))
+    }
+
+    fn purge(&self, namespace: &Namespace, id: ExecutionId) -> Result<bool, Error> {
+        self.write(|store| store.purge(namespace, id))
+    }
+
+    fn meta(&self) -> Meta {
+        self.inner.meta()
+    }
+
+    fn healthy(&self) -> Result<(), Error> {
+        if self.faults().unhealthy {
+            return Err(Error::Unhealthy("a write failed on command".to_owned()));
+        }
+        self.inner.healthy()
+    }
+
+    fn recover(&self) -> Result<(), Error> {
+        if self.faults().failing {
+            return Err(Error::Io("the disk fails on command".to_owned()));
+        }
+        self.inner.recover()?;
+        self.faults().unhealthy = false;
+        Ok(())
+    }
+}

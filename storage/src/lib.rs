@@ -1,0 +1,295 @@
+//! The durable log of executions, and what is derived from it for finding them again.
+//!
+//! [`ExecutionStore`] is the whole contract; `RocksStore` keeps it on disk and `MemoryStore` in
+//! memory, and one contract suite runs over both. Deliberately absent: caching of states, timers,
+//! and any idea of who asks.
+
+mod codec;
+mod commit;
+mod facets;
+mod faulty;
+mod heads;
+mod keys;
+mod lists;
+mod logfile;
+mod memory;
+mod open;
+mod options;
+mod reads;
+mod record;
+mod rocks;
+mod search;
+mod snapshot;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use heartline_execution::{
+    ExecutionId, Kind, Name, Namespace, Phase, Standing, State, Timestamp, event::Private,
+};
+
+pub use faulty::FaultyStore;
+pub use lists::NotACursor;
+pub use memory::MemoryStore;
+pub use open::{FORMAT, OpenError};
+pub use options::Options;
+pub use rocks::RocksStore;
+pub use search::MAX_EXAMINED;
+pub use snapshot::encode_state;
+
+/// One event as it is kept and served.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Its place in the log.
+    pub seq: u64,
+    /// Whether the `status` view shows it.
+    pub lifecycle: bool,
+    /// The log-only facts.
+    pub private: Private,
+    /// The wire bytes, see `Event::encode`.
+    pub json: Bytes,
+}
+
+/// A record read back, with what a filtered view needs.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The record.
+    pub record: Record,
+    /// The seq of the lifecycle event before it; 0 when there is none. The `prev` of the
+    /// `status` view.
+    pub prev_lifecycle: u64,
+}
+
+/// The fields a list can be filtered by.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)] // They are the wire's fields of the same names.
+pub struct Facets {
+    pub kind: Kind,
+    pub phase: Phase,
+    pub name: String,
+    pub queue: Name,
+    pub runner: Option<Name>,
+    pub labels: BTreeMap<String, String>,
+    pub created_at: Timestamp,
+}
+
+/// A new row for the lists.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// The JSON of the wire's execution, without `state`.
+    pub json: Bytes,
+    /// What it is found by from now on.
+    pub facets: Facets,
+    /// What it was found by until now; `None` at creation. Rows for values that differ are removed.
+    pub before: Option<Facets>,
+}
+
+/// Ties a client's key to the execution it created.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Idempotency {
+    /// The client's `Idempotency-Key`, 1 to 255 bytes.
+    pub key: String,
+    /// Hash of the request body.
+    pub fingerprint: [u8; 32],
+}
+
+/// What a key was used for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Used {
+    /// The execution it created.
+    pub id: ExecutionId,
+    /// Hash of the request body it came with.
+    pub fingerprint: [u8; 32],
+}
+
+/// Everything one decision makes durable, all of it or nothing.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// The tenant.
+    pub namespace: Namespace,
+    /// Whose log.
+    pub id: ExecutionId,
+    /// The log must end here; 0 means that it must not exist.
+    pub expected_seq: u64,
+    /// Dense from `expected_seq + 1`. Empty is a barrier: it succeeds once all before it is durable.
+    pub records: Vec<Record>,
+    /// Replaces the live-index row; a standing that is over removes it. `None` leaves it.
+    pub standing: Option<Standing>,
+    /// Replaces the list rows. `None` leaves them.
+    pub summary: Option<Summary>,
+    /// The state after the last record, from [`encode_state`]. `None` leaves the older one.
+    pub snapshot: Option<Vec<u8>>,
+    /// Remembered together with the creation.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// Why one append of a batch was refused; the others are not touched by it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Somebody else wrote, or the execution was purged.
+    #[error("the log ends at {actual}, not at {expected}")]
+    Moved {
+        /// What the writer believed.
+        expected: u64,
+        /// What the log says.
+        actual: u64,
+    },
+    /// What is on disk of this log cannot be built upon.
+    #[error("the log is damaged: {what}")]
+    Damaged {
+        /// Where, and what does not hold.
+        what: String,
+    },
+}
+
+/// The store could not do it. After a failed [`ExecutionStore::commit`] the outcome is unknown.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The disk or the database said no.
+    #[error("the store failed: {0}")]
+    Io(String),
+    /// What was read is not what was written.
+    #[error("damage in {place}: {what}")]
+    Corrupt {
+        /// Execution, seq or file.
+        place: String,
+        /// What does not hold.
+        what: String,
+    },
+    /// It failed before and has not recovered.
+    #[error("the store is unhealthy since a failed write: {0}")]
+    Unhealthy(String),
+}
+
+/// A page of events.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// In order of seq, dense, or every lifecycle event where only those were asked for.
+    pub events: Vec<Stored>,
+    /// The page ended because of its limits: there is more up to the asked end.
+    pub more: bool,
+}
+
+/// Bounds of a page; at least one event is returned when there is any.
+#[derive(Clone, Copy, Debug)]
+pub struct PageLimits {
+    /// Events.
+    pub events: usize,
+    /// Bytes of their JSON.
+    pub bytes: usize,
+}
+
+/// A filter over all executions of a namespace, newest first.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)] // They are the wire's query parameters of the same names.
+pub struct Query {
+    pub namespace: Namespace,
+    pub phase: Option<Phase>,
+    pub kind: Option<Kind>,
+    pub name: Option<String>,
+    pub queue: Option<Name>,
+    pub runner: Option<Name>,
+    pub label: Option<(String, String)>,
+    /// Text that the id starts with.
+    pub id_prefix: Option<String>,
+    /// Created at or after.
+    pub since: Option<Timestamp>,
+    /// Created before.
+    pub until: Option<Timestamp>,
+    /// Rows wanted, at least 1.
+    pub limit: usize,
+    /// Rows after (older than) this one.
+    pub cursor: Option<Cursor>,
+}
+
+/// A place in a list. Its text form is opaque to clients and stable across restarts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Of the last row seen or examined.
+    pub created_at: Timestamp,
+    /// Of the last row seen or examined.
+    pub id: ExecutionId,
+}
+
+/// One execution in a list.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Whose.
+    pub id: ExecutionId,
+    /// The stored [`Summary::json`].
+    pub json: Bytes,
+    /// Where its log ends now.
+    pub head: u64,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// Newest first.
+    pub rows: Vec<Row>,
+    /// Where to go on; `None` at the end. May come with fewer rows than asked for when the bound
+    /// on examined rows was reached.
+    pub next: Option<Cursor>,
+}
+
+/// What the store knows of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// Version of the layout on disk.
+    pub format: u32,
+    /// Counts openings; grows by one each time.
+    pub epoch: u64,
+}
+
+/// The contract. Every method blocks: call it from the journal's thread or a blocking pool, never
+/// from an async thread. All are safe to call at once from many threads; `commit` has one caller.
+pub trait ExecutionStore: Send + Sync + 'static {
+    /// Makes a batch durable with one sync, in order, and answers each append in order. Appends of
+    /// one batch may build upon one another. Nothing of it is readable before it is durable.
+    ///
+    /// # Errors
+    /// On [`Error`] none may be acknowledged and the outcome of each is unknown; every later call
+    /// is refused with [`Error::Unhealthy`] until [`ExecutionStore::recover`] succeeds.
+    fn commit(&self, batch: &[Append]) -> Result<Vec<Result<(), Refusal>>, Error>;
+
+    /// Events with `after < seq <= until`, verified against the hash chain. With `lifecycle_only`
+    /// just those, found without reading the content between them where that is possible.
+    fn events(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+        after: u64,
+        until: u64,
+        lifecycle_only: bool,
+        limits: PageLimits,
+    ) -> Result<Page, Error>;
+
+    /// The seq of the last event; `None` for an unknown execution.
+    fn head(&self, namespace: &Namespace, id: ExecutionId) -> Result<Option<u64>, Error>;
+
+    /// The state at the head: the stored snapshot and the events since.
+    fn load(&self, namespace: &Namespace, id: ExecutionId) -> Result<Option<State>, Error>;
+
+    /// Every live execution's standing, in no order.
+    fn live(&self, visit: &mut dyn FnMut(Standing)) -> Result<(), Error>;
+
+    /// A page of a list.
+    fn list(&self, query: &Query) -> Result<Listing, Error>;
+
+    /// What an idempotency key was used for.
+    fn used(&self, namespace: &Namespace, key: &str) -> Result<Option<Used>, Error>;
+
+    /// Forgets a terminal execution: events, snapshot, list rows, idempotency key. Synced. Refuses
+    /// nothing: the caller has checked that it is over. Returns whether it existed.
+    fn purge(&self, namespace: &Namespace, id: ExecutionId) -> Result<bool, Error>;
+
+    /// Format and epoch.
+    fn meta(&self) -> Meta;
+
+    /// Whether a write would be tried.
+    fn healthy(&self) -> Result<(), Error>;
+
+    /// Tries to become healthy again (reopens what must be reopened) and proves it with a synced
+    /// write.
+    fn recover(&self) -> Result<(), Error>;
+}

@@ -1,0 +1,221 @@
+//! [`RocksStore`]: the store on disk.
+//!
+//! After a failed write nothing is believed any more: the database is closed and opened again, and
+//! what its log holds then is the truth. Until that has worked every call is refused.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
+};
+
+use heartline_execution::{ExecutionId, Namespace, Standing, State};
+use rocksdb::DB;
+
+use crate::{
+    Append, Error, ExecutionStore, Listing, Meta, OpenError, Page, PageLimits, Query, Refusal, Used,
+    commit::{Writer, decode_used},
+    keys,
+    open::{Claim, next_epoch, probe},
+    options::Options,
+    reads::{Families, Reader, failed},
+    snapshot,
+};
+
+/// Keeps executions in a data folder; one process at a time.
+pub struct RocksStore {
+    options: Options,
+    meta: Meta,
+    /// Why it is unhealthy, if it is.
+    fault: Mutex<Option<String>>,
+    /// Taken before `db`.
+    writer: Mutex<Writer>,
+    /// `None` only after a recovery that failed.
+    db: RwLock<Option<DB>>,
+    /// Dropped last: the folder stays ours until the database is closed.
+    claim: Claim,
+    folder: PathBuf,
+}
+
+impl std::fmt::Debug for RocksStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RocksStore").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl RocksStore {
+    /// Opens the data folder, and creates it where there is none. Counts an epoch.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; nothing in the folder is changed then.
+    pub fn open(folder: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
+        let folder = folder.as_ref();
+        let claim = Claim::take(folder)?;
+        let db = claim.open(&options)?;
+        let meta = next_epoch(&db, folder)?;
+        Ok(Self {
+            options,
+            meta,
+            fault: Mutex::new(None),
+            writer: Mutex::new(Writer::new()),
+            db: RwLock::new(Some(db)),
+            claim,
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// Where the data is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn fault(&self) -> MutexGuard<'_, Option<String>> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(|poisoned| {
+            // A panic may have left heads of a batch that was never written.
+            let mut writer = poisoned.into_inner();
+            writer.forget_all();
+            self.writer.clear_poison();
+            writer
+        })
+    }
+
+    fn db(&self) -> RwLockReadGuard<'_, Option<DB>> {
+        self.db.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&DB) -> Result<T, Error>) -> Result<T, Error> {
+        self.healthy()?;
+        match &*self.db() {
+            Some(db) => read(db),
+            None => Err(Error::Unhealthy("it is closed".to_owned())),
+        }
+    }
+
+    /// A write; if it fails nothing is done any more until recovery.
+    fn write<T>(
+        &self,
+        writer: &mut Writer,
+        write: impl FnOnce(&mut Writer, &DB) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.read(|db| {
+            write(writer, db).inspect_err(|error| {
+                writer.forget_all();
+                self.fault().get_or_insert_with(|| error.to_string());
+                tracing::error!(%error, "a write failed; the store refuses until it has recovered");
+            })
+        })
+    }
+}
+
+impl ExecutionStore for RocksStore {
+    fn commit(&self, batch: &[Append]) -> Result<Vec<Result<(), Refusal>>, Error> {
+        self.write(&mut self.writer(), |writer, db| writer.commit(db, batch))
+    }
+
+    fn events(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+        after: u64,
+        until: u64,
+        lifecycle_only: bool,
+        limits: PageLimits,
+    ) -> Result<Page, Error> {
+        self.read(|db| {
+            let reader = Reader::of(db)?;
+            if lifecycle_only {
+                reader.lifecycle_page(namespace, id, after, until, limits)
+            } else {
+                reader.page(namespace, id, after, until, limits)
+            }
+        })
+    }
+
+    fn head(&self, namespace: &Namespace, id: ExecutionId) -> Result<Option<u64>, Error> {
+        self.read(|db| Reader::of(db)?.last_seq(namespace, id))
+    }
+
+    fn load(&self, namespace: &Namespace, id: ExecutionId) -> Result<Option<State>, Error> {
+        self.read(|db| Reader::of(db)?.load(namespace, id))
+    }
+
+    fn live(&self, visit: &mut dyn FnMut(Standing)) -> Result<(), Error> {
+        self.read(|db| {
+            let mut options = rocksdb::ReadOptions::default();
+            // Read once, at start: it must not push out what is hot.
+            options.fill_cache(false);
+            options.set_readahead_size(1 << 20);
+            let mut rows = db.raw_iterator_cf_opt(Families::of(db)?.live, options);
+            rows.seek_to_first();
+            while let Some((key, value)) = rows.item() {
+                let standing = snapshot::decode_standing(value).map_err(|what| {
+                    let id = keys::split_namespace(key)
+                        .and_then(|(ns, id)| Some(format!("{} of {ns}", crate::codec::id_from(id)?)))
+                        .unwrap_or_else(|| "a row".to_owned());
+                    Error::Corrupt { place: format!("{id} in the live index"), what: what.to_string() }
+                })?;
+                visit(standing);
+                rows.next();
+            }
+            rows.status().map_err(failed)
+        })
+    }
+
+    fn list(&self, query: &Query) -> Result<Listing, Error> {
+        self.read(|db| Reader::of(db)?.list(query))
+    }
+
+    fn used(&self, namespace: &Namespace, key: &str) -> Result<Option<Used>, Error> {
+        self.read(|db| {
+            let family = Families::of(db)?.idempotency;
+            let row = db.get_pinned_cf(family, keys::idempotency(namespace, key)).map_err(failed)?;
+            row.map(|row| decode_used(&row)).transpose()
+        })
+    }
+
+    fn purge(&self, namespace: &Namespace, id: ExecutionId) -> Result<bool, Error> {
+        let mut writer = self.writer();
+        let Some(rows) = self.read(|db| writer.stage_purge(db, namespace, id))? else {
+            return Ok(false);
+        };
+        self.write(&mut writer, |writer, db| writer.apply(db, rows)).map(|()| true)
+    }
+
+    fn meta(&self) -> Meta {
+        self.meta.clone()
+    }
+
+    fn healthy(&self) -> Result<(), Error> {
+        match &*self.fault() {
+            None => Ok(()),
+            Some(why) => Err(Error::Unhealthy(why.clone())),
+        }
+    }
+
+    fn recover(&self) -> Result<(), Error> {
+        let mut writer = self.writer();
+        writer.forget_all();
+        let mut slot = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        // Closing comes first: two databases on one folder are one too many.
+        *slot = None;
+        let reopened = self
+            .claim
+            .open(&self.options)
+            .map_err(|error| error.to_string())
+            .and_then(|db| probe(&db).map(|()| db).map_err(rocksdb::Error::into_string));
+        match reopened {
+            Ok(db) => {
+                *slot = Some(db);
+                *self.fault() = None;
+                Ok(())
+            }
+            Err(why) => {
+                *self.fault() = Some(why.clone());
+                Err(Error::Io(why))
+            }
+        }
+    }
+}
