@@ -106,8 +106,31 @@ impl Directory {
             Found::Terminal(state) => return self.refuse(&state, id, command),
         };
         let (answering, answer) = oneshot::channel();
-        deliver(slot.address, Execute { command, wants, idempotency: None, answering }).await?;
-        answer.await.unwrap_or(Err(Error::Interrupted))
+        let message = Execute { command, wants, idempotency: None, answering };
+        self.ask(id, slot, message, answer).await
+    }
+
+    /// Sends and waits. An actor that drops a question is dying: it is unlisted before the caller
+    /// can ask again, so that the next question goes to a new one.
+    async fn ask<M, T>(
+        &self,
+        id: ExecutionId,
+        slot: Slot,
+        message: M,
+        answer: oneshot::Receiver<Result<T, Error>>,
+    ) -> Result<T, Error>
+    where
+        M: Message<Result = ()> + Send + 'static,
+        ExecutionActor: Handler<M>,
+        <ExecutionActor as Actor>::Context: ToEnvelope<ExecutionActor, M>,
+    {
+        // The sender went into the message: a mailbox that is closed drops it, too.
+        deliver(slot.address, message).await;
+        if let Ok(answer) = answer.await {
+            return answer;
+        }
+        self.forget(id, slot.generation);
+        Err(Error::Interrupted)
     }
 
     /// The first command of a new execution.
@@ -120,9 +143,8 @@ impl Directory {
     ) -> Result<Answer, Error> {
         let slot = self.start(namespace, id, None);
         let (answering, answer) = oneshot::channel();
-        deliver(slot.address, Execute { command, wants: Wants::Execution, idempotency, answering })
-            .await?;
-        answer.await.unwrap_or(Err(Error::Interrupted))
+        let message = Execute { command, wants: Wants::Execution, idempotency, answering };
+        self.ask(id, slot, message, answer).await
     }
 
     /// What watchers see.
@@ -134,8 +156,7 @@ impl Directory {
         match self.find(namespace, id).await? {
             Found::Actor(slot) => {
                 let (answering, answer) = oneshot::channel();
-                deliver(slot.address, Show(answering)).await?;
-                answer.await.unwrap_or(Err(Error::Interrupted))
+                self.ask(id, slot, Show(answering), answer).await
             }
             Found::Terminal(state) => {
                 // Turning a long state into JSON is work for the blocking pool, too.
@@ -348,18 +369,17 @@ impl Directory {
     }
 }
 
-/// Into the mailbox; waits while it is full, so that the callers' number bounds what waits.
-async fn deliver<M>(address: Addr<ExecutionActor>, message: M) -> Result<(), Error>
+/// Into the mailbox; waits while it is full, so that the callers' number bounds what waits. A dead
+/// actor's mailbox drops the message, and its caller learns of that by the answer.
+async fn deliver<M>(address: Addr<ExecutionActor>, message: M)
 where
     M: Message<Result = ()> + Send + 'static,
     ExecutionActor: Handler<M>,
     <ExecutionActor as Actor>::Context: ToEnvelope<ExecutionActor, M>,
 {
-    match address.try_send(message) {
-        Ok(()) => Ok(()),
-        Err(actix::dev::SendError::Full(message)) => {
-            address.send(message).await.map_err(|_| Error::Interrupted)
-        }
-        Err(actix::dev::SendError::Closed(_)) => Err(Error::Interrupted),
+    if let Err(actix::dev::SendError::Full(message)) = address.try_send(message)
+        && let Err(error) = address.send(message).await
+    {
+        tracing::debug!(%error, "an actor stopped with its mailbox full");
     }
 }

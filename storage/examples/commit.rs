@@ -76,7 +76,10 @@ struct Writer {
 impl Writer {
     fn new(n: usize) -> Self {
         // Spread like UUIDv7 made within one second.
-        let id = ExecutionId::new(Kind::Agent, 0x0198_1f00_0000_7000 << 64 | n as u128 * 0x0001_0001);
+        let id = ExecutionId::new(
+            Kind::Agent,
+            (0x0198_1f00_0000_7000 << 64) | (n as u128 * 0x0001_0001),
+        );
         let head = format!(
             "{{\"seq\":100000,\"prev\":99999,\"execution_id\":\"{id}\",\"attempt\":1,\"time\":\
              \"2026-01-02T03:04:05.000006Z\",\"type\":\"TEXT_MESSAGE_CONTENT\",\"data\":"
@@ -143,7 +146,8 @@ fn lives(store: &RocksStore) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn live(n: usize) -> [Append; 2] {
-    let id = ExecutionId::new(Kind::Agent, 0x0198_2000_0000_7000 << 64 | n as u128 * 0x0001_0001);
+    let id =
+        ExecutionId::new(Kind::Agent, (0x0198_2000_0000_7000 << 64) | (n as u128 * 0x0001_0001));
     let mut spec = Spec::new(Kind::Agent, "summarise");
     spec.labels.insert("team".to_owned(), format!("t{}", n % 10));
     let runner = RunnerInfo {
@@ -153,10 +157,8 @@ fn live(n: usize) -> [Append; 2] {
         pid: Some(4711),
         version: Some("1.0".to_owned()),
     };
-    let bodies = [
-        EventBody::Created(Box::new(spec)),
-        EventBody::Started(Started { attempt: 1, runner }),
-    ];
+    let bodies =
+        [EventBody::Created(Box::new(spec)), EventBody::Started(Started { attempt: 1, runner })];
     let mut state = None;
     let mut before: Option<Facets> = None;
     bodies.map(|body| {

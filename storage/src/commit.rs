@@ -14,7 +14,7 @@ use crate::{
     lists::{self, Change},
     open,
     reads::{Families, Reader, failed},
-    record, snapshot,
+    record, snapshot, standing,
 };
 
 const IDEMPOTENCY_VERSION: u8 = 1;
@@ -33,12 +33,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new() -> Self {
-        Self {
-            heads: Heads::default(),
-            key: Vec::new(),
-            value: Vec::new(),
-            synced: open::synced(),
-        }
+        Self { heads: Heads::default(), key: Vec::new(), value: Vec::new(), synced: open::synced() }
     }
 
     /// After anything unexpected the log is read again.
@@ -143,7 +138,9 @@ impl Writer {
             if standing.place == Place::Over {
                 rows.delete_cf(families.live, key);
             } else {
-                rows.put_cf(families.live, key, snapshot::encode_standing(standing));
+                self.value.clear();
+                standing::encode(&mut self.value, standing);
+                rows.put_cf(families.live, key, &self.value);
             }
         }
         if let Some(Summary { json, facets, before }) = summary {
@@ -190,11 +187,9 @@ impl Writer {
             Some(head) if head <= POINT_DELETES => {
                 (1..=head).for_each(|seq| rows.delete_cf(events, keys::event(ns, id, seq)));
             }
-            Some(_) => rows.delete_range_cf(
-                events,
-                keys::event(ns, id, 0),
-                keys::event(ns, id, u64::MAX),
-            ),
+            Some(_) => {
+                rows.delete_range_cf(events, keys::event(ns, id, 0), keys::event(ns, id, u64::MAX))
+            }
         }
         let (from, to) = (keys::lifecycle(ns, id, 0), keys::lifecycle(ns, id, u64::MAX));
         let mut index = reader.iterate(executions, from, to);

@@ -4,9 +4,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use heartline_execution::{ExecutionId, Namespace, Standing, State};
 
-use crate::{
-    Append, Error, ExecutionStore, Listing, Meta, Page, PageLimits, Query, Refusal, Used,
-};
+use crate::{Append, Error, ExecutionStore, Listing, Meta, Page, PageLimits, Query, Refusal, Used};
 
 #[derive(Default)]
 struct Faults {

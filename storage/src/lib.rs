@@ -20,6 +20,7 @@ mod record;
 mod rocks;
 mod search;
 mod snapshot;
+mod standing;
 
 use std::collections::BTreeMap;
 

@@ -13,9 +13,7 @@ use heartline_execution::{Event, ExecutionId, Namespace, Place, Standing, State,
 
 use crate::{
     Append, Cursor, Error, ExecutionStore, FORMAT, Facets, Idempotency, Listing, Meta, Page,
-    PageLimits, Query, Record, Refusal, Row, Stored, Used,
-    reads::Filling,
-    search::order,
+    PageLimits, Query, Record, Refusal, Row, Stored, Used, reads::Filling, search::order,
     snapshot::decode_state,
 };
 
@@ -196,7 +194,8 @@ impl ExecutionStore for MemoryStore {
             .transpose()?;
         let after = state.as_ref().map_or(0, |state| state.seq);
         for Stored { record: Record { json, private, .. }, .. } in log.range(after, u64::MAX) {
-            let event = Event::decode(json, *private).map_err(|error| corrupt(error.to_string()))?;
+            let event =
+                Event::decode(json, *private).map_err(|error| corrupt(error.to_string()))?;
             apply(&mut state, &event).map_err(|error| corrupt(error.to_string()))?;
         }
         Ok(state)

@@ -129,7 +129,11 @@ impl Claim {
         for entry in fs::read_dir(&self.folder).map_err(|error| self.io(error))? {
             let name = entry.map_err(|error| self.io(error))?.file_name();
             let name = name.to_string_lossy().into_owned();
-            if name != LOCK_FILE && name != "lost+found" && name != "LOCK" && !name.starts_with("LOG") {
+            if name != LOCK_FILE
+                && name != "lost+found"
+                && name != "LOCK"
+                && !name.starts_with("LOG")
+            {
                 names.push(name);
             }
         }
@@ -151,7 +155,10 @@ impl Claim {
             Ok(found) => self.migrate(found),
             Err(_) => Err(self.damaged(
                 FORMAT_FILE,
-                format!("it holds {:?}, not a format number", text.chars().take(20).collect::<String>()),
+                format!(
+                    "it holds {:?}, not a format number",
+                    text.chars().take(20).collect::<String>()
+                ),
                 "restore the folder from a backup",
             )),
         }

@@ -1,10 +1,7 @@
 //! Reading a log back: its head, pages of it, the state it folds to. Nothing is served that the hash
 //! chain does not vouch for.
 
-use heartline_execution::{
-    Event, ExecutionId, Namespace, State,
-    state::apply,
-};
+use heartline_execution::{Event, ExecutionId, Namespace, State, state::apply};
 use rocksdb::{ColumnFamily, DB, DBPinnableSlice, DBRawIterator, ReadOptions, Snapshot};
 
 use crate::{
@@ -31,9 +28,8 @@ pub(crate) struct Families<'a> {
 
 impl<'a> Families<'a> {
     pub(crate) fn of(db: &'a DB) -> Result<Self, Error> {
-        let family = |name| {
-            db.cf_handle(name).ok_or_else(|| Error::Io(format!("no column family {name}")))
-        };
+        let family =
+            |name| db.cf_handle(name).ok_or_else(|| Error::Io(format!("no column family {name}")));
         Ok(Self {
             events: family(EVENTS)?,
             executions: family(EXECUTIONS)?,
@@ -263,7 +259,9 @@ impl<'a> Reader<'a> {
         }
         match snapshot::decode_state(bytes) {
             Ok(state) if state.seq == seq && state.id == id => Ok(Some(state)),
-            Ok(state) => Err(corrupt(format!("it is of {} at {}, not at {seq}", state.id, state.seq))),
+            Ok(state) => {
+                Err(corrupt(format!("it is of {} at {}, not at {seq}", state.id, state.seq)))
+            }
             Err(snapshot::Unreadable::Newer(what)) => Err(corrupt(what)),
             Err(snapshot::Unreadable::Malformed(what)) => {
                 tracing::warn!(execution = %id, what, "a snapshot is unreadable; replaying the log");

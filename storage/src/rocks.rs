@@ -12,13 +12,15 @@ use heartline_execution::{ExecutionId, Namespace, Standing, State};
 use rocksdb::DB;
 
 use crate::{
-    Append, Error, ExecutionStore, Listing, Meta, OpenError, Page, PageLimits, Query, Refusal, Used,
+    Append, Error, ExecutionStore, Listing, Meta, OpenError, Page, PageLimits, Query, Refusal,
+    Used,
+    codec::id_from,
     commit::{Writer, decode_used},
     keys,
     open::{Claim, next_epoch, probe},
     options::Options,
     reads::{Families, Reader, failed},
-    snapshot,
+    standing,
 };
 
 /// Keeps executions in a data folder; one process at a time.
@@ -151,11 +153,11 @@ impl ExecutionStore for RocksStore {
             let mut rows = db.raw_iterator_cf_opt(Families::of(db)?.live, options);
             rows.seek_to_first();
             while let Some((key, value)) = rows.item() {
-                let standing = snapshot::decode_standing(value).map_err(|what| {
-                    let id = keys::split_namespace(key)
-                        .and_then(|(ns, id)| Some(format!("{} of {ns}", crate::codec::id_from(id)?)))
-                        .unwrap_or_else(|| "a row".to_owned());
-                    Error::Corrupt { place: format!("{id} in the live index"), what: what.to_string() }
+                let standing = standing::decode(key, value).map_err(|what| {
+                    let row = keys::split_namespace(key)
+                        .and_then(|(ns, id)| Some(format!("{} of {ns}", id_from(id)?)));
+                    let row = row.unwrap_or_else(|| "a row".to_owned());
+                    Error::Corrupt { place: format!("{row} in the live index"), what }
                 })?;
                 visit(standing);
                 rows.next();
@@ -171,7 +173,8 @@ impl ExecutionStore for RocksStore {
     fn used(&self, namespace: &Namespace, key: &str) -> Result<Option<Used>, Error> {
         self.read(|db| {
             let family = Families::of(db)?.idempotency;
-            let row = db.get_pinned_cf(family, keys::idempotency(namespace, key)).map_err(failed)?;
+            let row =
+                db.get_pinned_cf(family, keys::idempotency(namespace, key)).map_err(failed)?;
             row.map(|row| decode_used(&row)).transpose()
         })
     }

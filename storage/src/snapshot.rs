@@ -1,8 +1,8 @@
-//! The versioned encodings of derived rows: states and standings.
+//! The row that keeps a state, so that a load replays little.
 //!
-//! Both can be made again from the log, so damage here costs time, never history.
+//! A state can be made again from the log, so damage here costs time, never history.
 
-use heartline_execution::{Standing, State};
+use heartline_execution::State;
 
 use crate::{codec::Fields, record::Link};
 
@@ -23,38 +23,20 @@ pub(crate) enum Unreadable {
 
 /// Encodes a state for [`Append::snapshot`](crate::Append::snapshot), with its version.
 pub fn encode_state(state: &State) -> Vec<u8> {
-    encode(state, 2048)
+    let mut bytes = Vec::with_capacity(2_048);
+    bytes.push(VERSION);
+    // Serialising to memory fails only for maps whose keys are no strings; a state has none.
+    serde_json::to_writer(&mut bytes, state).expect("a state is plain JSON");
+    bytes
 }
 
 /// The inverse of [`encode_state`].
 pub(crate) fn decode_state(bytes: &[u8]) -> Result<State, Unreadable> {
-    decode(bytes, "state")
-}
-
-/// Encodes a row of the live index.
-pub(crate) fn encode_standing(standing: &Standing) -> Vec<u8> {
-    encode(standing, 640)
-}
-
-/// The inverse of [`encode_standing`].
-pub(crate) fn decode_standing(bytes: &[u8]) -> Result<Standing, Unreadable> {
-    decode(bytes, "standing")
-}
-
-fn encode(value: &impl serde::Serialize, size: usize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(size);
-    bytes.push(VERSION);
-    // Serialising to memory fails only for maps whose keys are no strings; none has any.
-    serde_json::to_writer(&mut bytes, value).expect("states and standings are plain JSON");
-    bytes
-}
-
-fn decode<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8], what: &str) -> Result<T, Unreadable> {
     match bytes.split_first() {
         Some((&VERSION, json)) => serde_json::from_slice(json)
-            .map_err(|error| Unreadable::Malformed(format!("the {what} is malformed: {error}"))),
-        Some((newer, _)) => Err(Unreadable::Newer(format!("{what} version {newer} is not known"))),
-        None => Err(Unreadable::Malformed(format!("the {what} is empty"))),
+            .map_err(|error| Unreadable::Malformed(format!("the state is malformed: {error}"))),
+        Some((newer, _)) => Err(Unreadable::Newer(format!("state version {newer} is not known"))),
+        None => Err(Unreadable::Malformed("the state is empty".to_owned())),
     }
 }
 

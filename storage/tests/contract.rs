@@ -202,7 +202,8 @@ fn pages_keep_their_limits_and_say_exactly_whether_there_is_more(fixture: impl F
     let story = whole_life(store, "default", 1);
     let head = story.head();
     let sizes: Vec<_> = story.records.iter().map(|record| record.json.len()).collect();
-    let byte_limits = [0, 1, sizes[0], sizes[0] + sizes[1], sizes.iter().sum::<usize>(), usize::MAX];
+    let byte_limits =
+        [0, 1, sizes[0], sizes[0] + sizes[1], sizes.iter().sum::<usize>(), usize::MAX];
     for lifecycle_only in [false, true] {
         for after in 0..=head + 1 {
             for until in 0..=head + 2 {
@@ -210,7 +211,14 @@ fn pages_keep_their_limits_and_say_exactly_whether_there_is_more(fixture: impl F
                     for bytes in byte_limits {
                         let limits = PageLimits { events, bytes };
                         let page = store
-                            .events(&story.namespace, story.id, after, until, lifecycle_only, limits)
+                            .events(
+                                &story.namespace,
+                                story.id,
+                                after,
+                                until,
+                                lifecycle_only,
+                                limits,
+                            )
                             .unwrap();
                         story.expect_page(&page, after, until, lifecycle_only);
                         assert!(page.events.len() <= events.max(1));
@@ -220,7 +228,8 @@ fn pages_keep_their_limits_and_say_exactly_whether_there_is_more(fixture: impl F
                 }
             }
         }
-        let all = store.events(&story.namespace, story.id, 0, u64::MAX, lifecycle_only, ALL).unwrap();
+        let all =
+            store.events(&story.namespace, story.id, 0, u64::MAX, lifecycle_only, ALL).unwrap();
         assert!(!all.more);
     }
     let stranger = ExecutionId::new(Kind::Agent, 9);
@@ -269,7 +278,11 @@ fn the_live_index_holds_exactly_what_is_not_over(fixture: impl Fixture) {
     commit(store, stories[1].complete());
     expect(&stories);
     let mut found = None;
-    store.live(&mut |standing| found = Some(standing).filter(|s| s.id == stories[5].id).or(found.take())).unwrap();
+    store
+        .live(&mut |standing| {
+            found = Some(standing).filter(|s| s.id == stories[5].id).or(found.take())
+        })
+        .unwrap();
     assert_eq!(found, stories[5].state.as_ref().map(|state| state.standing()));
 }
 
@@ -317,6 +330,9 @@ fn listed(store: &dyn ExecutionStore, query: &Query, limit: usize) -> Vec<Execut
     }
 }
 
+/// Sets one filter of a query.
+type Narrow<'a> = Box<dyn Fn(&mut Query) + 'a>;
+
 fn a_list_by_any_facets_is_what_a_filter_over_all_would_give(fixture: impl Fixture) {
     let store = fixture.store();
     let stories = population(store);
@@ -326,9 +342,15 @@ fn a_list_by_any_facets_is_what_a_filter_over_all_would_give(fixture: impl Fixtu
     let at = |n: usize| stories[n].state.as_ref().map(|state| state.created_at);
     let just_after = |n: usize| at(n).map(|at| Timestamp(at.0 + 1));
     // Every pair of one value from each of two of these rows.
-    let facets: Vec<Vec<Box<dyn Fn(&mut Query) + '_>>> = vec![
-        Phase::ALL.into_iter().map(|p| Box::new(move |q: &mut Query| q.phase = Some(p)) as _).collect(),
-        Kind::ALL.into_iter().map(|k| Box::new(move |q: &mut Query| q.kind = Some(k)) as _).collect(),
+    let facets: Vec<Vec<Narrow<'_>>> = vec![
+        Phase::ALL
+            .into_iter()
+            .map(|p| Box::new(move |q: &mut Query| q.phase = Some(p)) as _)
+            .collect(),
+        Kind::ALL
+            .into_iter()
+            .map(|k| Box::new(move |q: &mut Query| q.kind = Some(k)) as _)
+            .collect(),
         vec![
             Box::new(|q: &mut Query| q.name = Some("name 3".to_owned())),
             Box::new(|q: &mut Query| q.name = Some("name".to_owned())),
@@ -406,7 +428,11 @@ fn a_list_goes_on_without_gap_or_repeat_while_others_write(fixture: impl Fixture
         seen.extend(listing.rows.iter().map(|row| row.id));
         commit(store, Story::new("default", newer).create());
         newer += 1;
-        for story in stories.iter_mut().filter(|story| story.state.as_ref().unwrap().phase == Phase::InProgress).take(3) {
+        for story in stories
+            .iter_mut()
+            .filter(|story| story.state.as_ref().unwrap().phase == Phase::InProgress)
+            .take(3)
+        {
             commit(store, story.post(1));
             commit(store, story.complete());
         }
@@ -450,10 +476,8 @@ fn a_purged_execution_is_gone_everywhere_and_its_neighbours_are_not(fixture: imp
     assert!(!store.purge(&gone.namespace, gone.id).unwrap());
     Story::new("default", 2).expect_in(store);
     assert_eq!(listed(store, &everything(&gone.namespace), 1), [after.id, before.id]);
-    let by_label = Query {
-        label: Some(("team".to_owned(), "x".to_owned())),
-        ..everything(&gone.namespace)
-    };
+    let by_label =
+        Query { label: Some(("team".to_owned(), "x".to_owned())), ..everything(&gone.namespace) };
     assert_eq!(listed(store, &by_label, 9), []);
     before.expect_in(store);
     after.expect_in(store);

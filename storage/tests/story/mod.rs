@@ -155,9 +155,8 @@ impl Story {
         let mut prev_lifecycle = 0;
         let mut expected = Vec::new();
         for record in &self.records {
-            let shown = (record.lifecycle || !lifecycle_only)
-                && record.seq > after
-                && record.seq <= until;
+            let shown =
+                (record.lifecycle || !lifecycle_only) && record.seq > after && record.seq <= until;
             if shown {
                 expected.push((record, prev_lifecycle));
             }
@@ -204,7 +203,8 @@ pub fn started(attempt: u32, runner: &str) -> EventBody {
 }
 
 pub fn log_line(message: &str) -> EventBody {
-    let data = format!("{{\"name\":\"log\",\"value\":{{\"level\":\"info\",\"message\":\"{message}\"}}}}");
+    let data =
+        format!("{{\"name\":\"log\",\"value\":{{\"level\":\"info\",\"message\":\"{message}\"}}}}");
     let data = serde_json::value::RawValue::from_string(data).unwrap();
     EventBody::Content(Content::parse("CUSTOM", data).unwrap())
 }

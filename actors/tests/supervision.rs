@@ -1,0 +1,553 @@
+//! The actors over a store in memory: what reaches watchers when runners, actors and disks fail.
+//!
+//! Real actors and real time, with short timeouts; every wait is for an event, never a sleep.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use heartline_actors::{
+    Claim, Create, Error, Granted, Handle, Hooks, Next, Start, Subscription, Transport, Verdict,
+    start,
+};
+use heartline_config::Config;
+use heartline_execution::{
+    Command, Content, ExecutionId, Kind, LeaseId, Name, Namespace, Phase, Rejection, Reply, Span,
+    Spec,
+    event::{Failure, RunnerInfo},
+};
+use heartline_storage::{ExecutionStore, FaultyStore, Idempotency, MemoryStore};
+use serde_json::{Value, value::RawValue};
+
+/// Longer than anything here takes on a busy machine; a test that meets it has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn config() -> Config {
+    let mut config = Config::default();
+    config.supervision.boot_grace = Duration::from_millis(50);
+    config.supervision.restart_backoff = Duration::from_millis(1);
+    config.supervision.audit_interval = Duration::from_millis(100);
+    config.supervision.progress_interval = Duration::from_millis(200);
+    config.execution.idle_timeout = Duration::from_millis(100);
+    config.journal.recover_interval = Duration::from_millis(20);
+    config
+}
+
+/// Runs a test against started actors, inside an actix system.
+fn with<F, T>(store: Arc<dyn ExecutionStore>, hooks: Hooks, test: F)
+where
+    F: FnOnce(Handle) -> T,
+    T: Future<Output = ()>,
+{
+    with_config(config(), store, hooks, test);
+}
+
+fn with_config<F, T>(config: Config, store: Arc<dyn ExecutionStore>, hooks: Hooks, test: F)
+where
+    F: FnOnce(Handle) -> T,
+    T: Future<Output = ()>,
+{
+    actix::System::new().block_on(async move {
+        let running = start(config, store, hooks).expect("the actors start");
+        test(running.handle.clone()).await;
+        running.stop();
+    });
+}
+
+fn memory() -> Arc<dyn ExecutionStore> {
+    Arc::new(MemoryStore::new())
+}
+
+fn ns() -> Namespace {
+    Name::default_namespace()
+}
+
+fn spec(queue: &str) -> Spec {
+    Spec { queue: Name::new(queue).expect("a name"), ..Spec::new(Kind::Agent, "test") }
+}
+
+fn runner(id: &str) -> RunnerInfo {
+    RunnerInfo {
+        id: Name::new(id).expect("a name"),
+        name: None,
+        host: None,
+        pid: Some(7),
+        version: None,
+    }
+}
+
+async fn create(handle: &Handle, spec: Spec) -> ExecutionId {
+    handle.create(Create { spec, idempotency: None }).await.expect("created").id
+}
+
+fn claim_of(queue: &str, id: &str) -> Claim {
+    Claim {
+        queue: Name::new(queue).expect("a name"),
+        runner: runner(id),
+        slots: 1,
+        wait: Span::secs(20),
+        alive: Box::new(|| true),
+    }
+}
+
+async fn claim(handle: &Handle, queue: &str, id: &str) -> Granted {
+    let mut granted = handle.claim(&ns(), claim_of(queue, id)).await.expect("a claim");
+    assert_eq!(granted.len(), 1);
+    granted.remove(0)
+}
+
+fn log(text: &str) -> Content {
+    let data = serde_json::json!({"name": "log", "value": {"level": "info", "message": text}});
+    let data = RawValue::from_string(data.to_string()).expect("JSON");
+    Content::parse("CUSTOM", data).expect("content")
+}
+
+async fn post(
+    handle: &Handle,
+    id: ExecutionId,
+    lease: LeaseId,
+    batch: u64,
+    text: &str,
+) -> Result<Reply, Error> {
+    let events = vec![log(text)];
+    handle.command(&ns(), id, Command::PostEvents { lease, batch: Some(batch), events }).await
+}
+
+async fn subscribe(handle: &Handle, id: ExecutionId) -> Subscription {
+    handle.subscribe(&ns(), id, Start::After(0), Transport::Sse).await.expect("subscribed")
+}
+
+/// Every event from the cursor on until `stop`, checked to be dense.
+async fn follow(subscription: &mut Subscription, stop: impl Fn(&Value) -> bool) -> Vec<Value> {
+    let mut seen = Vec::new();
+    let following = async {
+        loop {
+            match subscription.cursor.next().await.expect("readable") {
+                Next::Events(chunk, new) => {
+                    for stored in &chunk.events[new..] {
+                        let event: Value =
+                            serde_json::from_slice(&stored.record.json).expect("JSON");
+                        if let Some(last) = seen.last() {
+                            let last: &Value = last;
+                            assert_eq!(event["prev"], last["seq"], "no gap, no repeat");
+                        }
+                        seen.push(event);
+                    }
+                    if seen.last().is_some_and(&stop) {
+                        return;
+                    }
+                }
+                Next::End { .. } => return,
+                Next::Lag { .. } | Next::Live { .. } | Next::Reset { .. } => {}
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, following).await.expect("what was waited for came");
+    seen
+}
+
+async fn to_the_end(subscription: &mut Subscription) -> Vec<Value> {
+    follow(subscription, |_| false).await
+}
+
+fn types(events: &[Value]) -> Vec<&str> {
+    events.iter().map(|e| e["type"].as_str().expect("a type")).collect()
+}
+
+/// Asks again until it is so.
+async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.expect("it came to be so")
+}
+
+#[test]
+fn a_watcher_sees_everything_from_creation_to_the_end() {
+    with(memory(), Hooks::default(), |handle| async move {
+        let id = create(&handle, spec("q")).await;
+        let mut watcher = subscribe(&handle, id).await;
+        let granted = claim(&handle, "q", "r1").await;
+        assert_eq!((granted.id, granted.attempt), (id, 1));
+        for batch in 1..=3 {
+            post(&handle, id, granted.lease, batch, "line").await.expect("posted");
+        }
+        // A repeat answers as before and appends nothing.
+        let again = post(&handle, id, granted.lease, 2, "line").await.expect("told again");
+        assert_eq!(again, Reply::Done { seq: 4, cancel_requested: false });
+        let complete = Command::Complete { lease: granted.lease, output: None };
+        let first = handle.command(&ns(), id, complete.clone()).await.expect("completed");
+        let second = handle.command(&ns(), id, complete).await.expect("told again");
+        assert_eq!(first, second);
+        let seen = to_the_end(&mut watcher).await;
+        assert_eq!(
+            types(&seen),
+            [
+                "execution.created",
+                "execution.started",
+                "CUSTOM",
+                "CUSTOM",
+                "CUSTOM",
+                "execution.completed"
+            ]
+        );
+        // Over, it costs no memory once nobody asks.
+        eventually(async || (handle.supervisor().actors.executions == 0).then_some(())).await;
+        assert_eq!(handle.view(&ns(), id).await.expect("still there").phase, Phase::Completed);
+    });
+}
+
+#[test]
+fn nobody_taking_it_reaches_the_watcher_with_the_reason() {
+    with(memory(), Hooks::default(), |handle| async move {
+        let mut wanted = spec("empty");
+        wanted.timeouts.schedule_to_start = Span::millis(60);
+        let created =
+            handle.create(Create { spec: wanted, idempotency: None }).await.expect("created");
+        assert_eq!(created.dispatch.verdict, Verdict::NoRunnerEver);
+        let seen = to_the_end(&mut subscribe(&handle, created.id).await).await;
+        let last = seen.last().expect("an event");
+        assert_eq!(last["data"]["reason"], "schedule_to_start_timeout");
+        let detail = last["data"]["error"]["detail"].as_str().expect("evidence");
+        assert!(detail.contains("No runner has asked queue 'empty'"), "{detail}");
+    });
+}
+
+#[test]
+fn a_silent_runner_is_replaced_and_its_lease_is_worthless() {
+    with(memory(), Hooks::default(), |handle| async move {
+        let mut wanted = spec("q");
+        wanted.timeouts.heartbeat = Span::millis(80);
+        wanted.retry.max_attempts = 2;
+        wanted.retry.initial_backoff = Span::millis(10);
+        let id = create(&handle, wanted).await;
+        let zombie = claim(&handle, "q", "r1").await;
+        let mut watcher = subscribe(&handle, id).await;
+        let fresh = claim(&handle, "q", "r2").await;
+        assert_eq!(fresh.attempt, 2);
+        let refused = post(&handle, id, zombie.lease, 1, "late").await;
+        assert!(
+            matches!(refused, Err(Error::Rejected(Rejection::LeaseSuperseded { .. }))),
+            "{refused:?}"
+        );
+        let end = Command::Complete { lease: fresh.lease, output: None };
+        handle.command(&ns(), id, end).await.expect("completed");
+        let seen = to_the_end(&mut watcher).await;
+        let expected = [
+            "execution.attempt_failed",
+            "execution.retry_scheduled",
+            "execution.started",
+            "execution.completed",
+        ];
+        assert_eq!(types(&seen)[2..], expected);
+        assert_eq!(seen[2]["data"]["reason"], "heartbeat_timeout");
+    });
+}
+
+#[test]
+fn heartbeats_keep_a_lease_without_touching_the_log() {
+    with(memory(), Hooks::default(), |handle| async move {
+        let mut wanted = spec("q");
+        wanted.timeouts.heartbeat = Span::millis(300);
+        let id = create(&handle, wanted).await;
+        let granted = claim(&handle, "q", "r1").await;
+        let until = handle.now().plus(Span::millis(900));
+        while handle.now() < until {
+            let beat = handle.heartbeat(&ns(), id, granted.lease, None).await.expect("alive");
+            assert!(!beat.cancel_requested);
+        }
+        let view = handle.view(&ns(), id).await.expect("there");
+        assert_eq!((view.seq, view.phase), (2, Phase::InProgress));
+        let stale = handle.heartbeat(&ns(), id, LeaseId(1), None).await;
+        assert!(matches!(stale, Err(Error::Rejected(Rejection::LeaseSuperseded { .. }))));
+    });
+}
+
+#[test]
+fn the_last_progress_report_is_never_lost_and_none_comes_more_often_than_the_interval() {
+    with(memory(), Hooks::default(), |handle| async move {
+        let id = create(&handle, spec("q")).await;
+        let granted = claim(&handle, "q", "r1").await;
+        let mut watcher = subscribe(&handle, id).await;
+        for step in 1..=50_u32 {
+            let progress = heartline_execution::content::Progress {
+                fraction: Some(f64::from(step) / 50.0),
+                message: None,
+            };
+            handle.heartbeat(&ns(), id, granted.lease, Some(progress)).await.expect("alive");
+        }
+        let last = |event: &Value| event["data"]["fraction"] == 1.0;
+        let seen = follow(&mut watcher, last).await;
+        let reports = types(&seen).iter().filter(|t| **t == "execution.progress").count();
+        assert!((2..=10).contains(&reports), "{reports} progress events for 50 reports");
+    });
+}
+
+#[test]
+fn a_panic_in_one_actor_is_told_to_its_caller_and_to_nobody_else() {
+    let panics = Arc::new(AtomicUsize::new(1));
+    let left = Arc::clone(&panics);
+    let hook = move |_: ExecutionId, command: &Command| {
+        let wanted = matches!(command, Command::PostEvents { events, .. } if events[0].data().get().contains("boom"));
+        if wanted
+            && left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1)).is_ok()
+        {
+            panic!("asked to");
+        }
+    };
+    let hooks = Hooks { before_command: Some(Arc::new(hook)) };
+    with(memory(), hooks, |handle| async move {
+        let (one, other) =
+            (create(&handle, spec("one")).await, create(&handle, spec("other")).await);
+        let (lease, other_lease) =
+            (claim(&handle, "one", "r").await.lease, claim(&handle, "other", "r").await.lease);
+        let mut watcher = subscribe(&handle, one).await;
+        post(&handle, one, lease, 1, "before").await.expect("posted");
+        let hit = post(&handle, one, lease, 2, "boom").await;
+        assert!(matches!(hit, Err(Error::Interrupted)), "{hit:?}");
+        // Asking again is safe: the batch number says whether it had been written.
+        let again = post(&handle, one, lease, 2, "boom").await.expect("rebuilt from the log");
+        assert_eq!(again, Reply::Done { seq: 4, cancel_requested: false });
+        post(&handle, other, other_lease, 1, "untouched").await.expect("untouched");
+        handle
+            .command(&ns(), one, Command::Complete { lease, output: None })
+            .await
+            .expect("completed");
+        assert_eq!(to_the_end(&mut watcher).await.len(), 5);
+        assert_eq!(handle.supervisor().restarts, 1);
+    });
+}
+
+#[test]
+fn an_execution_whose_actor_keeps_dying_is_failed_and_its_watchers_are_told() {
+    let cursed = Arc::new(std::sync::OnceLock::<ExecutionId>::new());
+    let known = Arc::clone(&cursed);
+    let hook = move |id: ExecutionId, _: &Command| {
+        assert!(known.get() != Some(&id), "asked to");
+    };
+    let hooks = Hooks { before_command: Some(Arc::new(hook)) };
+    with(memory(), hooks, |handle| async move {
+        let id = create(&handle, spec("q")).await;
+        let lease = claim(&handle, "q", "r").await.lease;
+        let mut watcher = subscribe(&handle, id).await;
+        cursed.set(id).expect("set once");
+        let limit = config().supervision.restart_limit as usize;
+        for batch in 0..limit as u64 {
+            let hit = post(&handle, id, lease, batch + 1, "x").await;
+            assert!(matches!(hit, Err(Error::Interrupted)), "{hit:?}");
+        }
+        let seen = to_the_end(&mut watcher).await;
+        let last = seen.last().expect("an event");
+        assert_eq!(last["type"], "execution.failed");
+        assert_eq!(last["data"]["reason"], "supervisor_gave_up");
+        assert_eq!(handle.supervisor().restarts, limit as u64);
+    });
+}
+
+#[test]
+fn a_failing_disk_acknowledges_nothing_and_work_goes_on_when_it_is_back() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let disk = Arc::clone(&store);
+    with(store, Hooks::default(), |handle| async move {
+        let id = create(&handle, spec("q")).await;
+        let lease = claim(&handle, "q", "r").await.lease;
+        let mut watcher = subscribe(&handle, id).await;
+        post(&handle, id, lease, 1, "written").await.expect("posted");
+        disk.set_failing(true);
+        let refused = post(&handle, id, lease, 2, "lost").await;
+        assert!(matches!(refused, Err(Error::StoreUnavailable(_))), "{refused:?}");
+        assert!(matches!(handle.ready(), Err(Error::StoreUnavailable(_))));
+        let refused = handle.create(Create { spec: spec("q"), idempotency: None }).await;
+        assert!(matches!(refused, Err(Error::StoreUnavailable(_))), "{refused:?}");
+        assert!(!handle.supervisor().store.healthy);
+        disk.set_failing(false);
+        eventually(async || handle.ready().is_ok().then_some(())).await;
+        let posted = eventually(async || post(&handle, id, lease, 2, "again").await.ok()).await;
+        assert_eq!(posted, Reply::Done { seq: 4, cancel_requested: false });
+        handle
+            .command(&ns(), id, Command::Complete { lease, output: None })
+            .await
+            .expect("completed");
+        let seen = to_the_end(&mut watcher).await;
+        assert_eq!(seen.len(), 5, "what was not acknowledged was not shown: {:?}", types(&seen));
+    });
+}
+
+#[test]
+fn a_restart_keeps_every_lease_and_arms_every_deadline() {
+    let store = Arc::new(MemoryStore::new());
+    let (mut held, mut silent, mut queued) = (None, None, None);
+    with(Arc::clone(&store) as Arc<dyn ExecutionStore>, Hooks::default(), |handle| {
+        let (held, silent, queued) = (&mut held, &mut silent, &mut queued);
+        async move {
+            let id = create(&handle, spec("held")).await;
+            *held = Some((id, claim(&handle, "held", "r").await.lease));
+            let mut wanted = spec("silent");
+            wanted.timeouts.heartbeat = Span::millis(200);
+            let id = create(&handle, wanted).await;
+            *silent = Some((id, claim(&handle, "silent", "r").await.lease));
+            let mut wanted = spec("queued");
+            wanted.timeouts.schedule_to_start = Span::millis(150);
+            *queued = Some(create(&handle, wanted).await);
+        }
+    });
+    let ((held, lease), (silent, _), queued) =
+        (held.expect("set"), silent.expect("set"), queued.expect("set"));
+    with(Arc::new(store.crash()), Hooks::default(), |handle| async move {
+        let boot = handle.supervisor().boot;
+        assert_eq!(
+            (boot.recovered, boot.queued, boot.leases_in_grace),
+            (3, 1, 2),
+            "{}",
+            boot.summary
+        );
+        post(&handle, held, lease, 1, "still here").await.expect("the lease is still good");
+        let lost = to_the_end(&mut subscribe(&handle, silent).await).await;
+        let error = &lost.last().expect("an event")["data"];
+        assert_eq!(error["reason"], "heartbeat_timeout");
+        assert!(
+            error["error"]["detail"].as_str().expect("evidence").contains("restarted"),
+            "{error}"
+        );
+        let unclaimed = to_the_end(&mut subscribe(&handle, queued).await).await;
+        assert_eq!(
+            unclaimed.last().expect("an event")["data"]["reason"],
+            "schedule_to_start_timeout"
+        );
+        let boot = handle.supervisor().boot;
+        assert_eq!((boot.returned, boot.failed), (1, 1));
+        assert_eq!(handle.supervisor().limbo.violations, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn an_idle_execution_leaves_memory_and_comes_back_when_it_is_needed() {
+    with(memory(), Hooks::default(), |handle| async move {
+        let id = create(&handle, spec("q")).await;
+        let mut watcher = subscribe(&handle, id).await;
+        eventually(async || (handle.supervisor().actors.executions == 0).then_some(())).await;
+        assert_eq!(handle.supervisor().actors.live, 1);
+        let lease = claim(&handle, "q", "r").await.lease;
+        handle
+            .command(&ns(), id, Command::Complete { lease, output: None })
+            .await
+            .expect("completed");
+        assert_eq!(
+            to_the_end(&mut watcher).await.len(),
+            3,
+            "the old watcher follows the new actor"
+        );
+    });
+}
+
+#[test]
+fn one_key_creates_one_execution_however_many_ask_at_once() {
+    with(memory(), Hooks::default(), |handle| async move {
+        let ask = |fingerprint: u8| {
+            let idempotency =
+                Idempotency { key: "order-17".to_owned(), fingerprint: [fingerprint; 32] };
+            handle.create(Create { spec: spec("q"), idempotency: Some(idempotency) })
+        };
+        let all = futures_util::future::join_all((0..20).map(|_| ask(1))).await;
+        let all: Vec<_> = all.into_iter().map(|c| c.expect("created")).collect();
+        assert_eq!(all.iter().filter(|c| !c.replayed).count(), 1);
+        assert!(all.iter().all(|c| c.id == all[0].id));
+        let other = ask(2).await;
+        assert!(matches!(other, Err(Error::KeyReused(id)) if id == all[0].id), "{other:?}");
+    });
+}
+
+#[test]
+fn work_goes_by_priority_then_age_and_never_to_a_runner_that_has_gone() {
+    with(memory(), Hooks::default(), |handle| async move {
+        let mut ids = Vec::new();
+        for priority in [0, 5, 0, 5] {
+            ids.push(create(&handle, Spec { priority, ..spec("q") }).await);
+        }
+        let gone =
+            Claim { alive: Box::new(|| false), wait: Span::millis(50), ..claim_of("q", "gone") };
+        assert!(handle.claim(&ns(), gone).await.expect("no error").is_empty());
+        for expected in [ids[1], ids[3], ids[0], ids[2]] {
+            assert_eq!(claim(&handle, "q", "r").await.id, expected);
+        }
+        // A claim that waits is granted as soon as there is something.
+        let waiting = claim(&handle, "q", "r");
+        let creating = create(&handle, spec("q"));
+        let (granted, id) = futures_util::future::join(waiting, creating).await;
+        assert_eq!(granted.id, id);
+    });
+}
+
+#[test]
+fn cancellation_is_requested_delivered_acknowledged_and_forced_when_it_is_not() {
+    with(memory(), Hooks::default(), |handle| async move {
+        let cancel = |grace| Command::RequestCancel { reason: None, grace: Some(grace) };
+        let orderly = create(&handle, spec("a")).await;
+        let lease = claim(&handle, "a", "r").await.lease;
+        let mut watcher = subscribe(&handle, orderly).await;
+        handle.command(&ns(), orderly, cancel(Span::secs(20))).await.expect("requested");
+        assert!(
+            handle.heartbeat(&ns(), orderly, lease, None).await.expect("alive").cancel_requested
+        );
+        handle
+            .command(&ns(), orderly, Command::ConfirmCancelled { lease })
+            .await
+            .expect("confirmed");
+        let seen = to_the_end(&mut watcher).await;
+        let stages = ["cancel_requested", "cancel_delivered", "cancel_acknowledged", "cancelled"];
+        assert_eq!(types(&seen)[2..], stages.map(|s| format!("execution.{s}")));
+
+        let forced = create(&handle, spec("b")).await;
+        claim(&handle, "b", "deaf").await;
+        let mut watcher = subscribe(&handle, forced).await;
+        handle.command(&ns(), forced, cancel(Span::millis(50))).await.expect("requested");
+        let seen = to_the_end(&mut watcher).await;
+        assert_eq!(seen.last().expect("an event")["data"]["reason"], "cancel_timeout");
+        let late = handle.command(&ns(), forced, cancel(Span::secs(1))).await;
+        assert!(matches!(late, Err(Error::Rejected(Rejection::Terminal { .. }))), "{late:?}");
+    });
+}
+
+#[test]
+fn explain_names_the_cause() {
+    with(memory(), Hooks::default(), |handle| async move {
+        let cause = async |id| handle.explain(&ns(), id).await.expect("explained").cause;
+        let id = create(&handle, spec("q")).await;
+        assert_eq!(cause(id).await, "no_runner_ever");
+        let lease = claim(&handle, "q", "r").await.lease;
+        assert_eq!(cause(id).await, "running");
+        let next = create(&handle, spec("q")).await;
+        assert_eq!(cause(next).await, "all_full");
+        let wait = Command::Wait {
+            lease,
+            prompt: Some("Go on?".to_owned()),
+            schema: None,
+            timeout: None,
+            hold: true,
+        };
+        handle.command(&ns(), id, wait).await.expect("waiting");
+        assert_eq!(cause(id).await, "waiting_for_input");
+        handle.command(&ns(), id, Command::Resume { input: None }).await.expect("resumed");
+        let error = Failure {
+            code: "definition_invalid".to_owned(),
+            message: "No such agent.".to_owned(),
+            detail: None,
+            hint: None,
+            retryable: true,
+        };
+        handle.command(&ns(), id, Command::Fail { lease, error }).await.expect("failed");
+        let told = handle.explain(&ns(), id).await.expect("explained");
+        assert_eq!(told.cause, "failed");
+        assert!(told.summary.contains("definition_invalid"), "{}", told.summary);
+    });
+}
