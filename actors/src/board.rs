@@ -73,6 +73,8 @@ impl Pulse {
 
 /// A queue of a tenant.
 pub type QueueKey = (Namespace, Name);
+/// A runner of a tenant.
+pub type RunnerKey = (Namespace, Name);
 
 #[derive(Debug)]
 struct Entry {
@@ -151,6 +153,8 @@ pub struct Board {
     entries: HashMap<ExecutionId, Entry>,
     deadlines: BTreeSet<(Timestamp, ExecutionId, DeadlineKind)>,
     queues: HashMap<QueueKey, Queue>,
+    /// What each runner holds.
+    holders: HashMap<RunnerKey, BTreeSet<ExecutionId>>,
     phases: BTreeMap<Phase, usize>,
     after_boot: AfterBoot,
 }
@@ -226,7 +230,11 @@ impl Board {
                 queue.scheduled.insert((*due, Reverse(standing.priority), id));
                 stirred = Some(key);
             }
-            Place::Leased(_) => self.queues.entry(key).or_default().leased += 1,
+            Place::Leased(held) => {
+                self.queues.entry(key).or_default().leased += 1;
+                let holder = (standing.namespace.clone(), held.runner.id.clone());
+                self.holders.entry(holder).or_default().insert(id);
+            }
             Place::Queued { .. } | Place::Parked | Place::Over => {}
         }
         self.entries.insert(id, entry);
@@ -242,6 +250,15 @@ impl Board {
         for deadline in &entry.armed {
             self.deadlines.remove(&(deadline.at, id, deadline.kind));
         }
+        if let Place::Leased(held) = &standing.place {
+            let holder = (standing.namespace.clone(), held.runner.id.clone());
+            if let Some(holds) = self.holders.get_mut(&holder) {
+                holds.remove(&id);
+                if holds.is_empty() {
+                    self.holders.remove(&holder);
+                }
+            }
+        }
         let key = (standing.namespace.clone(), standing.queue.clone());
         let Some(queue) = self.queues.get_mut(&key) else { return };
         match &standing.place {
@@ -256,11 +273,7 @@ impl Board {
 
     fn forget_queue_if_idle(&mut self, key: &QueueKey) {
         // Idle queues with a history are few; a queue per execution must not pile up.
-        if self
-            .queues
-            .get(key)
-            .is_some_and(|q| q.is_idle() && q.claim_latency_ms.quantiles().count < 2)
-        {
+        if self.queues.get(key).is_some_and(|q| q.is_idle() && q.claim_latency_ms.count() < 2) {
             self.queues.remove(key);
         }
     }
@@ -450,9 +463,15 @@ impl Board {
         }
     }
 
-    /// Every lease of a tenant: who holds what, and when it was last heard from.
-    pub fn leases(&self) -> impl Iterator<Item = (&Standing, &Pulse)> {
-        self.entries.values().filter_map(|e| Some((&*e.standing, e.pulse.as_deref()?)))
+    /// What a runner holds.
+    pub fn held_by(&self, runner: &RunnerKey) -> impl ExactSizeIterator<Item = ExecutionId> {
+        static NOTHING: BTreeSet<ExecutionId> = BTreeSet::new();
+        self.holders.get(runner).unwrap_or(&NOTHING).iter().copied()
+    }
+
+    /// The last sign of life of any lease that a runner holds.
+    pub fn last_beat(&self, runner: &RunnerKey) -> Option<Timestamp> {
+        self.held_by(runner).filter_map(|id| self.pulse(id)?.signs().alive).max()
     }
 
     // ---- audit ---------------------------------------------------------------------------

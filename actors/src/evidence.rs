@@ -39,33 +39,30 @@ pub(crate) fn freshness(core: &Core) -> Freshness {
 pub(crate) fn runners(core: &Core, namespace: &Namespace, queue: Option<&Name>) -> Vec<Seen> {
     let now = core.now();
     let freshness = freshness(core);
-    let mut seen: Vec<Seen> = core
-        .runners()
-        .of(namespace)
-        .filter(|r| queue.is_none_or(|q| r.queues.contains_key(q)))
-        .map(|runner| Seen {
-            runner: runner.clone(),
-            status: RunnerStatus::Live,
-            // A poll that waits is a connection that is open now.
-            last_seen: if runner.offering > 0 { now } else { runner.last_seen },
-            holds: 0,
+    let known: Vec<Runner> = match queue {
+        None => core.runners().of(namespace).cloned().collect(),
+        Some(queue) => {
+            core.runners().of_queue(&(namespace.clone(), queue.clone())).cloned().collect()
+        }
+    };
+    let board = core.board();
+    let mut seen: Vec<Seen> = known
+        .into_iter()
+        .map(|runner| {
+            let key = (namespace.clone(), runner.info.id.clone());
+            let holds = board.held_by(&key).len();
+            // A poll that waits is a connection that is open now; and only a runner that has not
+            // polled for long is looked for in its leases, which may be many.
+            let fresh = freshness.status(runner.last_seen, now) == RunnerStatus::Live;
+            let last_seen = match (runner.offering > 0, fresh) {
+                (true, _) => now,
+                (false, true) => runner.last_seen,
+                (false, false) => runner.last_seen.max(board.last_beat(&key).unwrap_or_default()),
+            };
+            Seen { status: freshness.status(last_seen, now), runner, last_seen, holds }
         })
         .collect();
-    let by_id: std::collections::HashMap<Name, usize> =
-        seen.iter().enumerate().map(|(i, s)| (s.runner.info.id.clone(), i)).collect();
-    for (standing, pulse) in core.board().leases() {
-        let Some(held) = standing.held().filter(|_| standing.namespace == *namespace) else {
-            continue;
-        };
-        if let Some(index) = by_id.get(&held.runner.id) {
-            let entry = &mut seen[*index];
-            entry.holds += 1;
-            entry.last_seen = entry.last_seen.max(pulse.signs().alive.unwrap_or_default());
-        }
-    }
-    for entry in &mut seen {
-        entry.status = freshness.status(entry.last_seen, now);
-    }
+    drop(board);
     seen.sort_unstable_by_key(|s| std::cmp::Reverse(s.last_seen));
     seen
 }
@@ -85,28 +82,20 @@ pub(crate) fn dispatch(core: &Core, namespace: &Namespace, queue: &Name) -> Disp
             (offering, _) => offering as usize,
         })
         .sum();
+    let start = format!("Start one: heartline runner --queue {queue} -- CMD");
     let (verdict, message) = if seen.is_empty() {
-        let message = format!(
-            "No runner has asked queue '{queue}' for work since the server started. Start one: heartline runner --queue {queue} -- CMD"
-        );
-        (Verdict::NoRunnerEver, message)
+        let told =
+            format!("No runner has asked queue '{queue}' for work since the server started.");
+        (Verdict::NoRunnerEver, format!("{told} {start}"))
     } else if runners_live == 0 {
-        let message = format!(
-            "All {} runners of queue '{queue}' are lost: {}. Start one: heartline runner --queue {queue} -- CMD",
-            seen.len(),
-            describe(&seen, now)
-        );
-        (Verdict::AllLost, message)
+        let told = format!("All {} runners of queue '{queue}' are lost", seen.len());
+        (Verdict::AllLost, format!("{told}: {}. {start}", describe(&seen, now)))
     } else if slots_free == 0 {
-        let message = format!(
-            "All {runners_live} live runners of queue '{queue}' are full: {}. Wait, or start more.",
-            describe(&seen, now)
-        );
-        (Verdict::AllFull, message)
+        let told = format!("All {runners_live} live runners of queue '{queue}' are full");
+        (Verdict::AllFull, format!("{told}: {}. Wait, or start more.", describe(&seen, now)))
     } else {
-        let message =
-            format!("{runners_live} live runners of queue '{queue}' have {slots_free} free slots.");
-        (Verdict::Ready, message)
+        let told = format!("{runners_live} live runners of queue '{queue}'");
+        (Verdict::Ready, format!("{told} have {slots_free} free slots."))
     };
     Dispatch { verdict, runners_live, slots_free, message }
 }

@@ -1,7 +1,7 @@
 //! The one way in: everything a caller can ask, as async functions over the actors.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
 };
 
@@ -470,7 +470,7 @@ impl Handle {
     pub fn queue(&self, namespace: &Namespace, queue: &Name) -> Option<QueueView> {
         let key = (namespace.clone(), queue.clone());
         let known = self.0.core.board().queue_keys().any(|k| *k == key)
-            || self.0.core.runners().of(namespace).any(|r| r.queues.contains_key(queue));
+            || self.0.core.runners().of_queue(&key).next().is_some();
         known.then(|| self.queue_view(namespace, queue.clone()))
     }
 
@@ -481,8 +481,8 @@ impl Handle {
         let figures = core.board().queue(&key, core.now());
         let (known, waiting) = {
             let runners = core.runners();
-            let of_queue = || runners.of(namespace).filter(|r| r.queues.contains_key(&queue));
-            (of_queue().count(), of_queue().filter(|r| r.offering > 0).count())
+            let waiting = runners.of_queue(&key).filter(|r| r.offering > 0).count();
+            (runners.of_queue(&key).count(), waiting)
         };
         QueueView {
             queue,
@@ -501,14 +501,9 @@ impl Handle {
     /// Every runner known, freshest first.
     pub fn runners(&self, namespace: &Namespace) -> Vec<RunnerView> {
         let core = &self.0.core;
-        let mut held: BTreeMap<Name, Vec<ExecutionId>> = BTreeMap::new();
-        for (standing, _) in core.board().leases().filter(|(s, _)| s.namespace == *namespace) {
-            if let Some(lease) = standing.held() {
-                held.entry(lease.runner.id.clone()).or_default().push(standing.id);
-            }
-        }
+        let held = |id: &Name| core.board().held_by(&(namespace.clone(), id.clone())).collect();
         let view = |seen: evidence::Seen| RunnerView {
-            leases: held.remove(&seen.runner.info.id).unwrap_or_default(),
+            leases: held(&seen.runner.info.id),
             info: seen.runner.info,
             status: seen.status,
             queues: seen.runner.queues,

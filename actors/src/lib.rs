@@ -25,7 +25,7 @@ mod writer;
 pub use feed::{Chunk, Cursor, ENCODINGS, Next, Transport};
 pub use handle::{Claim, Create, EventPage, Handle, Listed, Start, Subscription};
 pub use heartline_storage::{Cursor as ListCursor, Idempotency, Query, Stored};
-pub use start::{Hooks, Running, StartError, start};
+pub use start::{BeforeCommand, Hooks, Running, StartError, start};
 pub use views::*;
 
 /// Runs what blocks off the async threads.

@@ -26,6 +26,11 @@ impl Recent {
         self.next = (self.next + 1) % KEPT;
     }
 
+    /// How many were recorded.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
     /// Over what is kept; `count` is over all.
     pub fn quantiles(&self) -> Quantiles {
         let mut sorted = self.ring.clone();

@@ -2,11 +2,14 @@
 //!
 //! Plain data, time as an argument. What a runner holds is not kept here but read off the board.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use heartline_execution::{Name, Namespace, Span, Timestamp, event::RunnerInfo};
 
-use crate::views::RunnerStatus;
+use crate::{
+    board::{QueueKey, RunnerKey},
+    views::RunnerStatus,
+};
 
 /// One runner.
 #[derive(Clone, Debug)]
@@ -51,14 +54,16 @@ impl Freshness {
 /// See the module.
 #[derive(Debug)]
 pub struct Runners {
-    known: HashMap<(Namespace, Name), Runner>,
+    known: HashMap<RunnerKey, Runner>,
+    /// Who ever polled a queue.
+    by_queue: HashMap<QueueKey, BTreeSet<Name>>,
     limit: usize,
 }
 
 impl Runners {
     /// At most `limit` are remembered; beyond that the one unheard of for longest is forgotten.
     pub fn new(limit: usize) -> Self {
-        Self { known: HashMap::new(), limit }
+        Self { known: HashMap::new(), by_queue: HashMap::new(), limit }
     }
 
     /// A runner asks a queue for work.
@@ -86,7 +91,10 @@ impl Runners {
         runner.slots = slots;
         runner.offering = runner.offering.saturating_add(slots);
         runner.last_seen = now;
-        runner.queues.insert(queue.clone(), now);
+        if runner.queues.insert(queue.clone(), now).is_none() {
+            let key = (namespace.clone(), queue.clone());
+            self.by_queue.entry(key).or_default().insert(info.id.clone());
+        }
     }
 
     /// A poll ended, with work or without.
@@ -101,8 +109,27 @@ impl Runners {
         let stalest =
             self.known.iter().filter(|(_, r)| r.offering == 0).min_by_key(|(_, r)| r.last_seen);
         if let Some(key) = stalest.map(|(key, _)| key.clone()) {
-            self.known.remove(&key);
+            self.forget(&key);
         }
+    }
+
+    fn forget(&mut self, key: &RunnerKey) {
+        let Some(runner) = self.known.remove(key) else { return };
+        for queue in runner.queues.into_keys() {
+            let of_queue = (key.0.clone(), queue);
+            if let Some(names) = self.by_queue.get_mut(&of_queue) {
+                names.remove(&key.1);
+                if names.is_empty() {
+                    self.by_queue.remove(&of_queue);
+                }
+            }
+        }
+    }
+
+    /// All that ever polled a queue.
+    pub fn of_queue<'a>(&'a self, key: &'a QueueKey) -> impl Iterator<Item = &'a Runner> {
+        let names = self.by_queue.get(key).into_iter().flatten();
+        names.filter_map(|id| self.known.get(&(key.0.clone(), id.clone())))
     }
 
     /// One of them.

@@ -22,11 +22,14 @@ use crate::{
     views::BootReport,
 };
 
+/// Looks at a command before its execution does.
+pub type BeforeCommand = Arc<dyn Fn(ExecutionId, &Command) + Send + Sync>;
+
 /// Seams for tests.
 #[derive(Clone, Default)]
 pub struct Hooks {
     /// Called in the execution actor before each command.
-    pub before_command: Option<Arc<dyn Fn(ExecutionId, &Command) + Send + Sync>>,
+    pub before_command: Option<BeforeCommand>,
 }
 
 /// Why the actors did not start.

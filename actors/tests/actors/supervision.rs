@@ -2,175 +2,18 @@
 //!
 //! Real actors and real time, with short timeouts; every wait is for an event, never a sleep.
 
-use std::{
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
-use heartline_actors::{
-    Claim, Create, Error, Granted, Handle, Hooks, Next, Start, Subscription, Transport, Verdict,
-    start,
-};
-use heartline_config::Config;
+use crate::harness::*;
+use heartline_actors::{Claim, Create, Error, Hooks, Verdict};
 use heartline_execution::{
-    Command, Content, ExecutionId, Kind, LeaseId, Name, Namespace, Phase, Rejection, Reply, Span,
-    Spec,
-    event::{Failure, RunnerInfo},
+    Command, ExecutionId, LeaseId, Phase, Rejection, Reply, Span, Spec, event::Failure,
 };
 use heartline_storage::{ExecutionStore, FaultyStore, Idempotency, MemoryStore};
-use serde_json::{Value, value::RawValue};
-
-/// Longer than anything here takes on a busy machine; a test that meets it has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn config() -> Config {
-    let mut config = Config::default();
-    config.supervision.boot_grace = Duration::from_millis(50);
-    config.supervision.restart_backoff = Duration::from_millis(1);
-    config.supervision.audit_interval = Duration::from_millis(100);
-    config.supervision.progress_interval = Duration::from_millis(200);
-    config.execution.idle_timeout = Duration::from_millis(100);
-    config.journal.recover_interval = Duration::from_millis(20);
-    config
-}
-
-/// Runs a test against started actors, inside an actix system.
-fn with<F, T>(store: Arc<dyn ExecutionStore>, hooks: Hooks, test: F)
-where
-    F: FnOnce(Handle) -> T,
-    T: Future<Output = ()>,
-{
-    with_config(config(), store, hooks, test);
-}
-
-fn with_config<F, T>(config: Config, store: Arc<dyn ExecutionStore>, hooks: Hooks, test: F)
-where
-    F: FnOnce(Handle) -> T,
-    T: Future<Output = ()>,
-{
-    actix::System::new().block_on(async move {
-        let running = start(config, store, hooks).expect("the actors start");
-        test(running.handle.clone()).await;
-        running.stop();
-    });
-}
-
-fn memory() -> Arc<dyn ExecutionStore> {
-    Arc::new(MemoryStore::new())
-}
-
-fn ns() -> Namespace {
-    Name::default_namespace()
-}
-
-fn spec(queue: &str) -> Spec {
-    Spec { queue: Name::new(queue).expect("a name"), ..Spec::new(Kind::Agent, "test") }
-}
-
-fn runner(id: &str) -> RunnerInfo {
-    RunnerInfo {
-        id: Name::new(id).expect("a name"),
-        name: None,
-        host: None,
-        pid: Some(7),
-        version: None,
-    }
-}
-
-async fn create(handle: &Handle, spec: Spec) -> ExecutionId {
-    handle.create(Create { spec, idempotency: None }).await.expect("created").id
-}
-
-fn claim_of(queue: &str, id: &str) -> Claim {
-    Claim {
-        queue: Name::new(queue).expect("a name"),
-        runner: runner(id),
-        slots: 1,
-        wait: Span::secs(20),
-        alive: Box::new(|| true),
-    }
-}
-
-async fn claim(handle: &Handle, queue: &str, id: &str) -> Granted {
-    let mut granted = handle.claim(&ns(), claim_of(queue, id)).await.expect("a claim");
-    assert_eq!(granted.len(), 1);
-    granted.remove(0)
-}
-
-fn log(text: &str) -> Content {
-    let data = serde_json::json!({"name": "log", "value": {"level": "info", "message": text}});
-    let data = RawValue::from_string(data.to_string()).expect("JSON");
-    Content::parse("CUSTOM", data).expect("content")
-}
-
-async fn post(
-    handle: &Handle,
-    id: ExecutionId,
-    lease: LeaseId,
-    batch: u64,
-    text: &str,
-) -> Result<Reply, Error> {
-    let events = vec![log(text)];
-    handle.command(&ns(), id, Command::PostEvents { lease, batch: Some(batch), events }).await
-}
-
-async fn subscribe(handle: &Handle, id: ExecutionId) -> Subscription {
-    handle.subscribe(&ns(), id, Start::After(0), Transport::Sse).await.expect("subscribed")
-}
-
-/// Every event from the cursor on until `stop`, checked to be dense.
-async fn follow(subscription: &mut Subscription, stop: impl Fn(&Value) -> bool) -> Vec<Value> {
-    let mut seen = Vec::new();
-    let following = async {
-        loop {
-            match subscription.cursor.next().await.expect("readable") {
-                Next::Events(chunk, new) => {
-                    for stored in &chunk.events[new..] {
-                        let event: Value =
-                            serde_json::from_slice(&stored.record.json).expect("JSON");
-                        if let Some(last) = seen.last() {
-                            let last: &Value = last;
-                            assert_eq!(event["prev"], last["seq"], "no gap, no repeat");
-                        }
-                        seen.push(event);
-                    }
-                    if seen.last().is_some_and(&stop) {
-                        return;
-                    }
-                }
-                Next::End { .. } => return,
-                Next::Lag { .. } | Next::Live { .. } | Next::Reset { .. } => {}
-            }
-        }
-    };
-    tokio::time::timeout(PATIENCE, following).await.expect("what was waited for came");
-    seen
-}
-
-async fn to_the_end(subscription: &mut Subscription) -> Vec<Value> {
-    follow(subscription, |_| false).await
-}
-
-fn types(events: &[Value]) -> Vec<&str> {
-    events.iter().map(|e| e["type"].as_str().expect("a type")).collect()
-}
-
-/// Asks again until it is so.
-async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let asking = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, asking).await.expect("it came to be so")
-}
+use serde_json::Value;
 
 #[test]
 fn a_watcher_sees_everything_from_creation_to_the_end() {

@@ -1,0 +1,137 @@
+//! Cursors: what a reader sees when it is slow, late, or there from the start.
+
+use std::sync::Arc;
+
+use crate::harness::*;
+use heartline_actors::{Create, Error, Hooks, Next, Start, Transport};
+use heartline_execution::{Command, Span};
+
+/// A feed that keeps almost nothing, and pages of a few events.
+fn narrow() -> heartline_config::Config {
+    let mut config = config();
+    config.feed.frames_bytes = 2_000;
+    config.feed.page_events = 7;
+    config.feed.max_subscriptions = 2;
+    config
+}
+
+#[test]
+fn a_reader_that_fell_behind_is_told_caught_up_from_disk_and_misses_nothing() {
+    with_config(narrow(), memory(), Hooks::default(), |handle| async move {
+        let id = create(&handle, spec("q")).await;
+        let lease = claim(&handle, "q", "r").await.lease;
+        let mut reader = subscribe(&handle, id).await;
+        // Live first, so that falling behind is news.
+        follow(&mut reader, |e| e["seq"] == 2).await;
+        post(&handle, id, lease, 1, "one").await.expect("posted");
+        follow(&mut reader, |e| e["seq"] == 3).await;
+        for batch in 2..=100 {
+            post(&handle, id, lease, batch, "many").await.expect("posted");
+        }
+        let (mut position, mut lagged, mut live) = (3, 0, 0);
+        while position < 102 {
+            match reader.cursor.next().await.expect("readable") {
+                Next::Lag { at, head } => {
+                    assert_eq!((at, head), (3, 102));
+                    lagged += 1;
+                }
+                Next::Live { seq } => {
+                    assert_eq!(seq, position);
+                    live += 1;
+                }
+                Next::Events(chunk, new) => {
+                    for stored in &chunk.events[new..] {
+                        position += 1;
+                        assert_eq!(stored.record.seq, position, "dense");
+                    }
+                }
+                other @ (Next::Reset { .. } | Next::End { .. }) => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((lagged, live), (1, 1));
+    });
+}
+
+#[test]
+fn a_snapshot_and_what_follows_it_leave_no_gap_under_load() {
+    with(memory(), Hooks::default(), |handle| async move {
+        let id = create(&handle, spec("q")).await;
+        let lease = claim(&handle, "q", "r").await.lease;
+        let posting = async {
+            for batch in 1..=200 {
+                post(&handle, id, lease, batch, "line").await.expect("posted");
+            }
+            let end = Command::Complete { lease, output: None };
+            handle.command(&ns(), id, end).await.expect("completed");
+        };
+        let watching = async {
+            for _ in 0..20 {
+                let from = Start::Snapshot;
+                let mut reader = handle
+                    .subscribe(&ns(), id, from, Transport::WebSocket)
+                    .await
+                    .expect("subscribed");
+                let seq = reader.snapshot.as_ref().expect("asked for").seq;
+                let seen = follow(&mut reader, |_| true).await;
+                if let Some(first) = seen.first() {
+                    assert_eq!(first["prev"], seq);
+                }
+            }
+        };
+        futures_util::future::join(posting, watching).await;
+    });
+}
+
+#[test]
+fn subscriptions_are_bounded_and_leave_when_dropped() {
+    with_config(narrow(), memory(), Hooks::default(), |handle| async move {
+        let id = create(&handle, spec("q")).await;
+        let one = subscribe(&handle, id).await;
+        let _two = subscribe(&handle, id).await;
+        let third = handle.subscribe(&ns(), id, Start::After(0), Transport::Sse).await;
+        assert!(matches!(third, Err(Error::Overloaded { .. })));
+        drop(one);
+        subscribe(&handle, id).await;
+    });
+}
+
+#[test]
+fn a_late_reader_of_a_finished_execution_gets_the_log_and_the_end() {
+    let store = Arc::new(heartline_storage::MemoryStore::new());
+    let log: Arc<dyn heartline_storage::ExecutionStore> = store;
+    with(Arc::clone(&log), Hooks::default(), |handle| async move {
+        let mut wanted = spec("nobody");
+        wanted.timeouts.schedule_to_start = Span::millis(20);
+        let created =
+            handle.create(Create { spec: wanted, idempotency: None }).await.expect("created");
+        assert_eq!(to_the_end(&mut subscribe(&handle, created.id).await).await.len(), 2);
+        drop(handle);
+    });
+    with(log, Hooks::default(), |handle| async move {
+        let query = heartline_actors::Query {
+            namespace: ns(),
+            phase: None,
+            kind: None,
+            name: None,
+            queue: None,
+            runner: None,
+            label: None,
+            id_prefix: None,
+            since: None,
+            until: None,
+            limit: 10,
+            cursor: None,
+        };
+        let listed = handle.list(query).await.expect("listed");
+        let row: serde_json::Value = serde_json::from_slice(&listed.executions[0]).expect("JSON");
+        assert_eq!((&row["phase"], &row["seq"]), (&"failed".into(), &2.into()));
+        let id = row["id"].as_str().expect("an id").parse().expect("an id");
+        let seen = to_the_end(&mut subscribe(&handle, id).await).await;
+        assert_eq!(types(&seen), ["execution.created", "execution.failed"]);
+        let past = handle
+            .subscribe(&ns(), id, Start::After(99), Transport::Sse)
+            .await
+            .expect("subscribed");
+        assert_eq!(past.cursor.position(), 2, "a cursor past the end stands at the end");
+    });
+}

@@ -1,0 +1,5 @@
+//! The actors over a store in memory, as their callers see them. One binary, so that it links once.
+
+mod feed;
+mod harness;
+mod supervision;
