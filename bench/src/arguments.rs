@@ -1,0 +1,245 @@
+//! The command line.
+
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    path::PathBuf,
+};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Loads a Heartline server over its real sockets and prints what it did, what it cost and what
+/// the machine itself allows. Ends with an error when any event is missing.
+#[derive(Debug, Parser)]
+#[command(name = "heartline-bench", version)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) workload: Workload,
+}
+
+/// What every workload takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Common {
+    /// The server to start; the `heartline` beside this program unless named
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) server_bin: Option<PathBuf>,
+    /// Use a server that runs already, on this machine
+    #[arg(long, global = true, value_name = "URL", value_parser = address, requires = "server_pid")]
+    pub(crate) server: Option<SocketAddr>,
+    /// Its process id, for processor time and memory
+    #[arg(long, global = true, value_name = "PID")]
+    pub(crate) server_pid: Option<u32>,
+    /// Where to make the temporary data folder; must not be tmpfs
+    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    pub(crate) data_dir: PathBuf,
+    /// Print one JSON object per workload as well
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// What to measure.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Workload {
+    /// Producers post events, one request in flight each
+    Ingest(Ingest),
+    /// Create, claim, complete, and the creator's watcher is told
+    Lifecycle(Lifecycle),
+    /// Deadlines that come due among many that do not
+    Timers(Timers),
+    /// A crash with many live executions
+    Restart(Restart),
+    /// Memory of executions nobody watches
+    Idle(Idle),
+    /// Every workload with the figures it is judged by, each on a fresh server
+    All(All),
+}
+
+/// How events travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Transport {
+    /// `POST /v1/executions/{id}/events` on keep-alive connections
+    Http,
+}
+
+/// What to compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Peer {
+    /// The server of the crate `durable-streams`, with `--durability wal`
+    DurableStreams,
+}
+
+/// Options of `ingest`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Ingest {
+    /// How events travel
+    #[arg(long, value_enum, default_value = "http")]
+    pub(crate) transport: Transport,
+    /// Producers, each with a connection of its own
+    #[arg(long, default_value_t = 128, value_parser = count)]
+    pub(crate) producers: usize,
+    /// Executions they write to, at least one each; as many as producers unless given
+    #[arg(long, value_parser = count)]
+    pub(crate) executions: Option<usize>,
+    /// Bytes of an event's data
+    #[arg(long, default_value_t = 256)]
+    pub(crate) size: usize,
+    /// Events per request
+    #[arg(long, default_value_t = 1, value_parser = count)]
+    pub(crate) batch: usize,
+    /// Seconds measured
+    #[arg(long, default_value_t = 10, value_parser = seconds)]
+    pub(crate) seconds: u64,
+    /// Seconds of load before
+    #[arg(long, default_value_t = 2)]
+    pub(crate) warmup: u64,
+    /// Give another server the same load afterwards
+    #[arg(long, value_enum)]
+    pub(crate) peer: Option<Peer>,
+    /// The other server; looked for in PATH unless it has a slash
+    #[arg(long, value_name = "PATH", default_value = "durable-streams-server")]
+    pub(crate) peer_bin: PathBuf,
+}
+
+impl Ingest {
+    /// What the figures are judged by.
+    pub(crate) fn judged(producers: usize, batch: usize, all: &All) -> Self {
+        Self {
+            transport: Transport::Http,
+            producers,
+            executions: None,
+            size: 256,
+            batch,
+            seconds: all.seconds,
+            warmup: 2,
+            peer: all.peer.filter(|_| producers == 128),
+            peer_bin: all.peer_bin.clone(),
+        }
+    }
+}
+
+/// Options of `lifecycle`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Lifecycle {
+    /// Executions under way at once
+    #[arg(long, default_value_t = 64, value_parser = count)]
+    pub(crate) in_flight: usize,
+    /// Seconds measured
+    #[arg(long, default_value_t = 10, value_parser = seconds)]
+    pub(crate) seconds: u64,
+    /// Seconds of load before
+    #[arg(long, default_value_t = 2)]
+    pub(crate) warmup: u64,
+    /// WebSockets that the watchers share
+    #[arg(long, default_value_t = 4, value_parser = count)]
+    pub(crate) sockets: usize,
+}
+
+/// Options of `timers`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Timers {
+    /// Deadlines armed that do not come due
+    #[arg(long, default_value_t = 100_000, value_parser = count)]
+    pub(crate) armed: usize,
+    /// Deadlines that do, each second
+    #[arg(long, default_value_t = 1_000, value_parser = count)]
+    pub(crate) due_per_second: usize,
+    /// Seconds measured
+    #[arg(long, default_value_t = 10, value_parser = seconds)]
+    pub(crate) seconds: u64,
+    /// Of those due, how many are watched to see when their watchers are told
+    #[arg(long, default_value_t = 200)]
+    pub(crate) watched: usize,
+}
+
+/// Options of `restart`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Restart {
+    /// Live executions at the crash
+    #[arg(long, default_value_t = 100_000, value_parser = count)]
+    pub(crate) live: usize,
+    /// Of those, how many a runner holds; a tenth unless given
+    #[arg(long)]
+    pub(crate) leased: Option<usize>,
+}
+
+/// Options of `idle`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Idle {
+    /// Live executions that nobody watches
+    #[arg(long, default_value_t = 100_000, value_parser = count)]
+    pub(crate) live: usize,
+    /// Terminal executions
+    #[arg(long, default_value_t = 100_000, value_parser = count)]
+    pub(crate) terminal: usize,
+}
+
+/// Options of `all`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct All {
+    /// Seconds measured of each
+    #[arg(long, default_value_t = 10, value_parser = seconds)]
+    pub(crate) seconds: u64,
+    /// Live executions of `timers`, `restart` and `idle`
+    #[arg(long, default_value_t = 100_000, value_parser = count)]
+    pub(crate) live: usize,
+    /// Give another server the load of the first `ingest` afterwards
+    #[arg(long, value_enum)]
+    pub(crate) peer: Option<Peer>,
+    /// The other server; looked for in PATH unless it has a slash
+    #[arg(long, value_name = "PATH", default_value = "durable-streams-server")]
+    pub(crate) peer_bin: PathBuf,
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a whole number from 1".to_owned()),
+        Ok(count) => Ok(count),
+    }
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    count(text).map(|seconds| seconds as u64)
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let bare = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/');
+    let resolved = bare.to_socket_addrs().map_err(|error| error.to_string())?;
+    let mut resolved = resolved.filter(|address| address.ip().is_loopback());
+    resolved.next().ok_or_else(|| "a loopback address and port".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_documented_commands_are_understood() {
+        for line in [
+            "ingest --transport http --producers 128 --executions 128 --size 256 --batch 1",
+            "ingest --producers 16 --batch 100 --peer durable-streams --json",
+            "lifecycle --in-flight 64 --seconds 10",
+            "timers --armed 100000 --due-per-second 1000 --seconds 10",
+            "--data-dir /var/tmp restart --live 100000",
+            "idle --live 100000 --terminal 100000",
+            "all --server 127.0.0.1:7400 --server-pid 1",
+        ] {
+            let words = ["heartline-bench"].into_iter().chain(line.split(' '));
+            Arguments::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+
+    #[test]
+    fn a_server_is_a_loopback_address() {
+        assert!(address("http://127.0.0.1:7400/").is_ok());
+        assert!(address("http://192.0.2.1:7400").is_err());
+        assert!(address("7400").is_err());
+    }
+}

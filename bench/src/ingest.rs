@@ -1,0 +1,128 @@
+//! `ingest`: producers post events, one request in flight each, and afterwards every
+//! acknowledged event is looked for in the logs.
+
+mod audit;
+mod load;
+mod log;
+mod peer;
+
+use crate::{
+    arguments::{Ingest, Transport},
+    error::{Error, Result},
+    http::Host,
+    lab::{Lab, Reading, Trial, report_memory, report_supervisor},
+    population::{FAR, Population},
+    process::Sample,
+    report::{Bounds, Good, Report, figure},
+};
+use load::{Finding, Plan};
+use log::Log;
+
+/// The queue that producers claim from.
+const QUEUE: &str = "bench-ingest";
+
+/// Runs it on a fresh server.
+pub(crate) fn run(lab: &Lab, options: &Ingest) -> Result<Report> {
+    let plan = plan(options)?;
+    let executions = options.executions.unwrap_or(options.producers);
+    let mut trial = lab.trial("ingest", &title(options, executions))?;
+    let mut logs = open_logs(&trial, options, executions)?;
+    let before = trial.server.supervisor()?;
+    let memory = trial.server.sample()?;
+    let readings = || Reading::take(&trial.server);
+    let finding = load::run(trial.server.address(), &mut logs, &plan, readings)?;
+    let memory = (memory, trial.server.sample()?);
+    report(&mut trial, options, &plan, &finding, memory);
+    report_supervisor(&before, &mut trial)?;
+    let audit = audit::read_back(trial.server.address(), &logs)?;
+    audit.report(&mut trial.report);
+    lab.close(&mut trial)?;
+    judge(&mut trial, options, &finding);
+    if options.peer.is_some() {
+        peer::compare(lab, options, &plan, &finding, &mut trial.report)?;
+    }
+    Ok(trial.report)
+}
+
+fn plan(options: &Ingest) -> Result<Plan> {
+    if options.executions.is_some_and(|executions| executions < options.producers) {
+        return Err(Error::Setup(
+            "each producer needs an execution of its own: the batches of a lease are numbered by \
+             one writer"
+                .to_owned(),
+        ));
+    }
+    Ok(Plan { producers: options.producers, warmup: options.warmup, seconds: options.seconds })
+}
+
+fn title(options: &Ingest, executions: usize) -> String {
+    let Ingest { producers, size, batch, seconds, transport, .. } = options;
+    let Transport::Http = transport;
+    format!(
+        "{producers} producers on {executions} executions over HTTP, {batch} event(s) of {size} \
+         bytes per request, {seconds} s"
+    )
+}
+
+/// Creates and claims the executions; each lease becomes a log to write.
+fn open_logs(trial: &Trial, options: &Ingest, executions: usize) -> Result<Vec<Log>> {
+    let address = trial.server.address();
+    let population = Population::new(address, QUEUE);
+    population.create(executions, |_| FAR.to_owned())?;
+    let host = Host::new(address);
+    population
+        .claim(executions)?
+        .into_iter()
+        .map(|lease| Log::leased(&host, &lease, options.size, options.batch))
+        .collect()
+}
+
+fn report(
+    trial: &mut Trial,
+    options: &Ingest,
+    plan: &Plan,
+    finding: &Finding,
+    (before, after): (Sample, Sample),
+) {
+    let report = &mut trial.report;
+    report.row("size_bytes", options.size.to_string(), options.size);
+    report.row("events_per_request", options.batch.to_string(), options.batch);
+    report.row("connections", plan.producers.to_string(), plan.producers);
+    report.row("seconds", format!("{:.2}", finding.seconds), finding.seconds);
+    let acks = finding.per_second(1);
+    report.row("acks_per_s", format!("{} acks/s", figure(acks)), acks);
+    let events = finding.per_second(options.batch);
+    report.row("events_per_s", format!("{} events/s", figure(events)), events);
+    report.latency("ack_latency", finding.latency.quantiles());
+    finding.after.report_cpu(&finding.before, report);
+    report_memory(&before, &after, report);
+    finding.report_errors("errors", report);
+}
+
+/// Says which figures were reached, for the workloads that have one.
+fn judge(trial: &mut Trial, options: &Ingest, finding: &Finding) {
+    let report = &mut trial.report;
+    match (options.producers, options.batch, options.size) {
+        (128, 1, 256) => {
+            let measured = (finding.per_second(1), "acks/s");
+            let bounds = Bounds::Both { must: 40_000.0, aim: 60_000.0 };
+            report.target("ingest, 128 producers", measured, Good::AtLeast, bounds);
+        }
+        (16, 100, 256) => {
+            let measured = (finding.per_second(100), "events/s");
+            let bounds = Bounds::Both { must: 200_000.0, aim: 400_000.0 };
+            report.target("ingest, 100 events per request", measured, Good::AtLeast, bounds);
+        }
+        (1, 1, 256) => {
+            let over = finding.latency.quantiles().p50_us / trial.limits.floor_us();
+            let bounds = Bounds::Both { must: 3.0, aim: 2.0 };
+            report.target(
+                "ingest, 1 producer, p50 over the floor",
+                (over, "×"),
+                Good::AtMost,
+                bounds,
+            );
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,95 @@
+//! `heartline-bench`: load over the real sockets, and what it shows.
+//!
+//! Every workload starts the real server on a fresh data folder on a real disk, measures what the
+//! machine itself allows in the same run, and ends with an error when an acknowledged event is
+//! missing. Deliberately absent: load from several machines, and any use of the server's insides.
+
+mod arguments;
+mod error;
+mod http;
+mod idle;
+mod ingest;
+mod lab;
+mod latency;
+mod lifecycle;
+mod limits;
+mod pace;
+mod poller;
+mod population;
+mod process;
+mod report;
+mod restart;
+mod server;
+mod supervisor;
+mod timers;
+mod watcher;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use arguments::{All, Arguments, Ingest, Lifecycle, Restart, Timers, Workload};
+use error::Result;
+use lab::Lab;
+use report::Report;
+
+fn main() -> ExitCode {
+    let Arguments { common, workload } = Arguments::parse();
+    let json = common.json;
+    let reports = Lab::new(common).and_then(|lab| {
+        let mut reports = Vec::new();
+        for step in steps(workload) {
+            reports.push(run(&lab, &step, json)?);
+            lab.clear()?;
+        }
+        Ok(reports)
+    });
+    match reports {
+        Ok(reports) => {
+            if reports.len() > 1 {
+                println!("\nall:");
+                for line in reports.iter().flat_map(Report::summary) {
+                    println!("  {line}");
+                }
+            }
+            if reports.iter().all(Report::sound) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs one workload and prints what it found.
+fn run(lab: &Lab, workload: &Workload, json: bool) -> Result<Report> {
+    let report = match workload {
+        Workload::Ingest(options) => ingest::run(lab, options),
+        Workload::Lifecycle(options) => lifecycle::run(lab, options),
+        Workload::Timers(options) => timers::run(lab, options),
+        Workload::Restart(options) => restart::run(lab, options),
+        Workload::Idle(options) => idle::run(lab, options),
+        Workload::All(_) => unreachable!("`steps` takes it apart"),
+    }?;
+    println!("{}", report.text());
+    if json {
+        println!("{}", report.json());
+    }
+    Ok(report)
+}
+
+/// The workloads that `workload` stands for.
+fn steps(workload: Workload) -> Vec<Workload> {
+    let Workload::All(all) = workload else { return vec![workload] };
+    let ingest = |producers, batch| Workload::Ingest(Ingest::judged(producers, batch, &all));
+    let All { seconds, live, .. } = all;
+    vec![
+        ingest(128, 1),
+        ingest(1, 1),
+        ingest(16, 100),
+        Workload::Lifecycle(Lifecycle { in_flight: 64, seconds, warmup: 2, sockets: 4 }),
+        Workload::Timers(Timers { armed: live, due_per_second: 1_000, seconds, watched: 200 }),
+        Workload::Restart(Restart { live, leased: None }),
+        Workload::Idle(arguments::Idle { live, terminal: live }),
+    ]
+}

@@ -1,0 +1,129 @@
+//! The load generator itself, as a process, against a stand-in for the server: every workload runs
+//! to its end, and every flaw of the server ends it with an error.
+
+mod mock;
+
+use std::process::{Command, Stdio};
+
+use mock::Flaw;
+use serde_json::Value;
+
+struct Run {
+    success: bool,
+    text: String,
+    json: Value,
+}
+
+fn bench(flaw: Flaw, arguments: &[&str]) -> Run {
+    let address = mock::start(flaw).to_string();
+    // Stands for the server's process: the stand-in shares its own with every other test.
+    let mut process = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+    let pid = process.id().to_string();
+    let output = Command::new(env!("CARGO_BIN_EXE_heartline-bench"))
+        .args(["--server", &address, "--server-pid", &pid, "--json"])
+        .args(["--data-dir", env!("CARGO_TARGET_TMPDIR")])
+        .args(arguments)
+        .output()
+        .unwrap();
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
+    let json = text.lines().find(|line| line.starts_with('{'));
+    let json = json.map_or(Value::Null, |line| serde_json::from_str(line).unwrap());
+    Run { success: output.status.success(), text, json }
+}
+
+const INGEST: &[&str] = &["ingest", "--producers", "4", "--seconds", "1", "--warmup", "0"];
+const LIFECYCLE: &[&str] = &["lifecycle", "--in-flight", "8", "--seconds", "1", "--warmup", "0"];
+const TIMERS: &[&str] =
+    &["timers", "--armed", "50", "--due-per-second", "100", "--seconds", "1", "--watched", "10"];
+
+#[test]
+fn ingest_counts_acks_and_finds_every_event_again() {
+    let run = bench(Flaw::None, INGEST);
+    assert!(run.success, "{}", run.text);
+    assert!(run.json["acks_per_s"].as_f64().unwrap() > 0.0);
+    assert_eq!(run.json["audit"]["acked"], run.json["audit"]["found"]);
+    for key in ["ack_latency", "fdatasync_growing", "loopback_busy", "journal_sync"] {
+        assert!(!run.json[key].is_null(), "{key} in {}", run.text);
+    }
+}
+
+#[test]
+fn ingest_in_batches_over_more_executions_than_producers() {
+    let arguments = [INGEST, &["--executions", "6", "--batch", "10"]].concat();
+    let run = bench(Flaw::None, &arguments);
+    assert!(run.success, "{}", run.text);
+    assert_eq!(run.json["audit"]["acked"].as_u64().unwrap() % 10, 0);
+}
+
+#[test]
+fn an_acked_event_that_is_not_in_the_log_ends_with_an_error() {
+    let run = bench(Flaw::LosesABatch, INGEST);
+    assert!(!run.success);
+    assert!(run.text.contains("FAILED") && run.text.contains("acked"), "{}", run.text);
+}
+
+#[test]
+fn a_refused_request_ends_with_an_error_but_the_rest_is_measured() {
+    let run = bench(Flaw::RefusesABatch, INGEST);
+    assert!(!run.success);
+    assert_eq!(run.json["errors"], 4, "{}", run.text);
+    assert_eq!(run.json["audit"]["wrong"], 0, "{}", run.text);
+}
+
+#[test]
+fn a_peer_that_is_not_installed_is_skipped_plainly() {
+    let peer = ["--peer", "durable-streams", "--peer-bin", "/no/such/program"];
+    let run = bench(Flaw::None, &[INGEST, &peer].concat());
+    assert!(run.success, "{}", run.text);
+    assert!(run.text.contains("cargo install durable-streams"), "{}", run.text);
+}
+
+#[test]
+fn every_lifecycle_ends_with_its_watcher_told() {
+    let run = bench(Flaw::None, LIFECYCLE);
+    assert!(run.success, "{}", run.text);
+    assert!(run.json["audit"]["created"].as_u64().unwrap() > 8);
+    assert_eq!(run.json["audit"]["created"], run.json["audit"]["ended"]);
+    for stage in ["whole", "create", "claim", "complete", "complete_to_end"] {
+        assert!(run.json[stage]["p50_us"].as_f64().unwrap() > 0.0, "{stage}");
+    }
+}
+
+#[test]
+fn a_watcher_that_misses_an_event_ends_with_an_error() {
+    let run = bench(Flaw::HidesAnEvent, LIFECYCLE);
+    assert!(!run.success);
+    assert!(run.text.contains("events in order"), "{}", run.text);
+}
+
+#[test]
+fn timers_are_counted_against_their_deadlines() {
+    let run = bench(Flaw::None, TIMERS);
+    assert!(run.success, "{}", run.text);
+    assert_eq!(run.json["lateness"]["count"], 100);
+    assert_eq!(run.json["watcher_told_after_deadline"]["count"], 10);
+    assert_eq!(run.json["early"], 0);
+}
+
+#[test]
+fn a_deadline_that_fires_early_ends_with_an_error() {
+    let run = bench(Flaw::FiresEarly, TIMERS);
+    assert!(!run.success);
+    assert!(run.text.contains("early"), "{}", run.text);
+}
+
+#[test]
+fn idle_ends_some_and_leaves_some_waiting() {
+    let run = bench(Flaw::None, &["idle", "--live", "300", "--terminal", "200"]);
+    assert!(run.success, "{}", run.text);
+    assert!(run.json["bytes_per_live"].is_f64(), "{}", run.text);
+}
+
+#[test]
+fn restart_needs_a_server_of_its_own() {
+    let run = bench(Flaw::None, &["restart", "--live", "10"]);
+    assert!(!run.success);
+    assert!(run.text.contains("leave --server away"), "{}", run.text);
+}
