@@ -428,6 +428,11 @@ impl Cursor {
         self.position = match (more, chunk.last()) {
             (true, last) if last > 0 => last,
             (_, last) if self.lifecycle_only => head.max(last),
+            // Only a finished log can be purged; anything else is damage.
+            (_, 0) if self.feed.head().1.is_some() => {
+                self.position = head;
+                return Ok(Some(Next::Reset { oldest: head + 1, reason: "purged" }));
+            }
             (_, 0) => {
                 return Err(Error::Corrupt(format!("{}: events {range:?} are missing", self.id)));
             }

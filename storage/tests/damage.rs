@@ -8,13 +8,16 @@ use std::{
 };
 
 use heartline_storage::{
-    Error, ExecutionStore, FORMAT, OpenError, Options, Refusal, RocksStore, Stored,
+    Append, Error, ExecutionStore, FORMAT, OpenError, Options, Refusal, RocksStore, Stored,
 };
 use rocksdb::DB;
 use story::{ALL, Story, commit, everything, keyed};
 
 fn open(folder: &Path) -> Result<RocksStore, OpenError> {
-    RocksStore::open(folder, Options::default())
+    // Small buffers: these tests open thousands of stores.
+    let options =
+        Options { block_cache_bytes: 1 << 20, write_buffer_bytes: 256 << 10, ..Options::default() };
+    RocksStore::open(folder, options)
 }
 
 /// The folder as a SIGKILL would leave it now: all of it is on disk already, and whatever the
@@ -27,8 +30,7 @@ fn image(of: &Path) -> tempfile::TempDir {
     copy
 }
 
-/// In memory where the system offers it: these tests open thousands of stores, and it is not the
-/// disk's speed that they are about.
+/// In memory where the system offers it: it is not the disk's speed that these tests are about.
 fn fast_folder() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
@@ -82,28 +84,36 @@ fn settled() -> (tempfile::TempDir, Story) {
 
 #[test]
 fn a_log_cut_at_any_byte_keeps_every_commit_that_was_whole() {
-    let (folder, sizes, story) = killed();
-    let path = wal(folder.path());
-    let name = path.file_name().unwrap();
-    let whole = fs::read(&path).unwrap();
-    assert_eq!(whole.len() as u64, *sizes.last().unwrap());
-    // Seqs at the end of each commit.
-    let heads = [0, 1, 2, 3, 5, 6];
+    let folder = fast_folder();
+    let store = open(folder.path()).unwrap();
+    let mut story = Story::new("default", 1);
+    let log = wal(folder.path());
+    let size = || fs::metadata(&log).unwrap().len();
+    // The size of the log and the head, before and after each commit. The rows derived from the
+    // events are written with them: the idempotency key stands for them all.
+    let mut ends = vec![(size(), 0)];
+    let creation = keyed(story.create(), "k");
+    for append in [creation, story.post(1), story.post(2), story.start("r")] {
+        let head = append.records.last().unwrap().seq;
+        commit(&store, Append { standing: None, summary: None, ..append });
+        ends.push((size(), head));
+    }
+    let whole = fs::read(&log).unwrap();
+    let killed = image(folder.path());
     let check = |cuts: std::ops::RangeInclusive<usize>| {
         for cut in cuts {
-            let image = image(folder.path());
-            fs::write(image.path().join(name), &whole[..cut]).unwrap();
+            let image = image(killed.path());
+            fs::write(image.path().join(log.file_name().unwrap()), &whole[..cut]).unwrap();
             let store = open(image.path()).unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
-            let commits = sizes[1..].iter().filter(|size| **size <= cut as u64).count();
+            let survived = ends.iter().rfind(|(end, _)| *end <= cut as u64);
+            let head = survived.map_or(0, |(_, head)| *head);
             let page = store.events(&story.namespace, story.id, 0, u64::MAX, false, ALL).unwrap();
-            assert_eq!(page.events.len(), heads[commits], "cut at {cut}");
+            assert_eq!(page.events.len() as u64, head, "cut at {cut}");
             same_bytes(&page.events, &story);
             let state = store.load(&story.namespace, story.id).unwrap();
-            assert_eq!(state.map_or(0, |state| state.seq), heads[commits] as u64);
-            let listed = store.list(&everything(&story.namespace)).unwrap();
-            assert_eq!(listed.rows.len(), usize::from(commits > 0));
+            assert_eq!(state.map_or(0, |state| state.seq), head);
             let used = store.used(&story.namespace, "k").unwrap();
-            assert_eq!(used.is_some(), commits > 0);
+            assert_eq!(used.is_some(), head > 0);
         }
     };
     let middle = whole.len() / 2;
@@ -123,12 +133,11 @@ fn same_bytes(served: &[Stored], story: &Story) {
 
 #[test]
 fn a_store_that_lost_its_tail_goes_on_from_there() {
-    let (folder, sizes, mut story) = killed();
+    let (folder, sizes, story) = killed();
     let path = wal(folder.path());
     let file = fs::OpenOptions::new().write(true).open(path).unwrap();
     file.set_len(sizes[4] - 1).unwrap();
     let store = open(folder.path()).unwrap();
-    story.records.truncate(3);
     assert_eq!(store.head(&story.namespace, story.id).unwrap(), Some(3));
     let mut again = Story::new("default", 1);
     again.create();
@@ -180,26 +189,27 @@ fn a_flipped_bit_anywhere_in_the_manifest_is_refused() {
 #[test]
 fn a_flipped_bit_in_a_table_is_found_and_never_served() {
     let (folder, story) = settled();
-    let clean = open(image(folder.path()).path()).map(drop);
-    clean.unwrap();
-    let (mut refused, mut found) = (0, 0);
-    for path in files(folder.path(), ".sst") {
-        let name = path.file_name().unwrap();
-        let whole = fs::read(&path).unwrap();
-        // A step that is prime to eight meets every bit position.
-        for bit in (0..whole.len() * 8).step_by(89) {
-            let image = image(folder.path());
-            let mut flipped = whole.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            fs::write(image.path().join(name), flipped).unwrap();
-            let Ok(store) = open(image.path()) else {
-                refused += 1;
-                continue;
-            };
-            found += usize::from(!serves_only_what_was_written(&store, &story));
+    let detected = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        // RocksDB pauses for a second when a compaction meets the damage, so look at all at once.
+        for path in files(folder.path(), ".sst") {
+            let (folder, story, detected) = (&folder, &story, &detected);
+            scope.spawn(move || {
+                let whole = fs::read(&path).unwrap();
+                // A step that is prime to eight meets every bit position.
+                for bit in (0..whole.len() * 8).step_by(389) {
+                    let image = image(folder.path());
+                    let mut flipped = whole.clone();
+                    flipped[bit / 8] ^= 1 << (bit % 8);
+                    fs::write(image.path().join(path.file_name().unwrap()), flipped).unwrap();
+                    let clean = open(image.path())
+                        .is_ok_and(|store| serves_only_what_was_written(&store, story));
+                    detected.fetch_add(usize::from(!clean), std::sync::atomic::Ordering::Relaxed);
+                }
+            });
         }
-    }
-    assert!(refused > 0 || found > 0);
+    });
+    assert!(detected.into_inner() > 0);
 }
 
 /// Whether all was readable; what was is what had been written.

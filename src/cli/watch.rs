@@ -1,0 +1,159 @@
+//! `heartline watch`: follows an execution until it ends, or until it waits for a person.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{
+    Global,
+    client::{Client, Error as ClientError},
+    error::Error,
+    exit::Exit,
+    follow::{self, Follow, Seen, View},
+    show::Screen,
+    wire::{Event, Execution},
+};
+
+/// Fast enough for a countdown to look alive.
+const TICK: Duration = Duration::from_millis(200);
+/// Heartbeats move the next deadline without an event; this is how often it is asked for.
+const REFRESH: Duration = Duration::from_secs(5);
+
+/// Follow an execution until it ends or waits for a person.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Id, or the beginning of it.
+    execution: String,
+    /// Begin after this event; 0 shows the whole log.
+    #[arg(long, default_value_t = 0, value_name = "SEQ")]
+    after: u64,
+    /// All events, or the lifecycle only.
+    #[arg(long, value_enum, default_value_t)]
+    view: View,
+    /// Go on when it waits for a person.
+    #[arg(long)]
+    through_waiting: bool,
+}
+
+pub(crate) async fn watch(global: &Global, args: &Args) -> Result<Exit, Error> {
+    let client = global.client()?;
+    let id = client.resolve(&args.execution).await?;
+    let watch = Watch {
+        client: &client,
+        after: args.after,
+        view: args.view,
+        through_waiting: args.through_waiting,
+        patience: follow::PATIENCE,
+    };
+    let execution = watch.until_over(&id, &mut Screen::new(global.output)).await?;
+    Ok(Exit::of(&execution))
+}
+
+/// How to follow.
+pub(crate) struct Watch<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) after: u64,
+    pub(crate) view: View,
+    pub(crate) through_waiting: bool,
+    pub(crate) patience: Duration,
+}
+
+impl<'a> Watch<'a> {
+    /// The whole log, to the end or to the first question.
+    pub(crate) fn whole(client: &'a Client) -> Self {
+        Self {
+            client,
+            after: 0,
+            view: View::Full,
+            through_waiting: false,
+            patience: follow::PATIENCE,
+        }
+    }
+
+    /// Shows everything on `screen`; the execution as it was when the following ended.
+    pub(crate) async fn until_over(&self, id: &str, screen: &mut Screen) -> Result<Execution, Error> {
+        let execution = self.client.execution(id).await?;
+        screen.opening(&execution)?;
+        let mut follow = Follow::start(self.client, id, self.after, self.view, self.patience);
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut refresh = interval(REFRESH);
+        refresh.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let live = screen.is_live();
+        let over = loop {
+            tokio::select! {
+                seen = follow.next() => match seen {
+                    Some(seen) => {
+                        if let Some(over) = self.seen(id, seen?, screen).await? {
+                            break over;
+                        }
+                    }
+                    None => return Err(Error::Other("the follower ended early".to_owned())),
+                },
+                _ = tick.tick(), if live => screen.tick(),
+                _ = refresh.tick(), if live => self.refresh(id, screen).await,
+            }
+        };
+        screen.closing(&over)?;
+        Ok(over)
+    }
+
+    /// The execution, once there is nothing more to follow.
+    async fn seen(
+        &self,
+        id: &str,
+        seen: Seen,
+        screen: &mut Screen,
+    ) -> Result<Option<Execution>, Error> {
+        match seen {
+            Seen::Event(event) => {
+                screen.event(&event)?;
+                return self.after_event(id, &event, screen).await;
+            }
+            Seen::Lost { why } => {
+                screen.notice(&format!("connection lost ({why}); resuming by itself"))?;
+            }
+            Seen::Back => screen.notice("connected again; nothing was missed")?,
+            Seen::Reset { reason, oldest } => {
+                screen.notice(&format!("events before {oldest} are gone ({reason})"))?;
+            }
+            Seen::End => return Ok(Some(self.last_look(id).await?)),
+        }
+        Ok(None)
+    }
+
+    async fn after_event(
+        &self,
+        id: &str,
+        event: &Event,
+        screen: &mut Screen,
+    ) -> Result<Option<Execution>, Error> {
+        let asks = event.type_name == "execution.waiting" && !self.through_waiting;
+        if !asks && !(screen.is_live() && event.type_name.starts_with("execution.")) {
+            return Ok(None);
+        }
+        // The event may be an old one: what counts is whether it waits now.
+        let execution = match self.client.execution(id).await {
+            Ok(execution) => execution,
+            Err(error) if error.is_transient() && !asks => return Ok(None),
+            Err(error) if error.is_transient() => self.last_look(id).await?,
+            Err(error) => return Err(error.into()),
+        };
+        screen.status(&execution);
+        let waits = asks && execution.phase == heartline_execution::Phase::Waiting;
+        Ok(waits.then_some(execution))
+    }
+
+    async fn refresh(&self, id: &str, screen: &mut Screen) {
+        // Only the countdown depends on it; the socket tells when the server is away.
+        if let Ok(execution) = self.client.execution(id).await {
+            screen.status(&execution);
+        }
+    }
+
+    /// The execution as it is, across a restart of the server.
+    async fn last_look(&self, id: &str) -> Result<Execution, ClientError> {
+        let patience = Duration::from_secs(60);
+        super::client::persist(patience, || self.client.execution(id), |_, _| {}).await
+    }
+}

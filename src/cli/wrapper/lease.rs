@@ -1,0 +1,562 @@
+//! One lease, from its grant to its end: the command lives as long as the lease and no longer.
+//!
+//! Who stops it: the server's cancellation (told in any reply, and pushed through the status
+//! view), the loss of the lease, or the operator. How it is told: `complete`, `fail` with a
+//! post-mortem, or `cancelled`, repeated until the server has acknowledged it.
+
+use std::{
+    future::pending,
+    io,
+    process::ExitStatus,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncRead, AsyncWriteExt as _},
+    process::{Child, ChildStdin, Command},
+    sync::{Notify, watch},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use super::{
+    Notices, Program,
+    group::Group,
+    host,
+    lines::{self, Lines, Stream},
+    outbox::{self, Delivery, Outbox, Signals},
+    post_mortem::{self, Remains, Tail},
+};
+use crate::cli::{
+    client::{Client, Error},
+    follow::{self, Follow, Seen, View},
+    output::now,
+    wire::{Cancel, Event, Granted, Told},
+};
+
+/// A wrapper beats at least this often, so that a cancellation never waits longer for it.
+const SLOWEST_BEAT: Duration = Duration::from_secs(10);
+/// And at most this often.
+const FASTEST_BEAT: Duration = Duration::from_millis(50);
+/// After a beat that failed: soon enough for the grace that a restarted server gives.
+const MISSED_BEAT: Duration = Duration::from_millis(500);
+/// How long a server may be away before a result is given up: a restart, a reboot.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// After the command has ended: for what it started to finish writing.
+const LINGER: Duration = Duration::from_secs(1);
+/// After that, a stream on which nothing comes for this long has nothing more.
+const QUIET: Duration = Duration::from_millis(300);
+/// What is still read of a stream then: the most a pipe holds.
+const PIPE_MAX: usize = 1 << 20;
+/// Between SIGTERM and SIGKILL where the server names no deadline.
+const GRACE: Duration = Duration::from_secs(10);
+/// SIGKILL comes this much before the server's deadline, so that the end can still be told.
+const MARGIN: Duration = Duration::from_secs(1);
+/// Linux takes 128 KiB for one variable; larger inputs are on standard input only.
+const INPUT_VARIABLE_MAX: usize = 120 << 10;
+
+/// What the operator of this process wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Nothing.
+    #[default]
+    GoOn,
+    /// End it, as a person's cancellation for this reason.
+    Cancel(String),
+    /// End it, so that another runner takes it up.
+    Stop(String),
+    /// End it at once, and do not wait for the server.
+    Kill,
+}
+
+/// How a lease ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// Told, and acknowledged.
+    Completed,
+    /// Told, and acknowledged: the message.
+    Failed(String),
+    /// Told, and acknowledged.
+    Cancelled,
+    /// The lease was lost: why.
+    Superseded(String),
+    /// The server did not come back for the result.
+    Undelivered(Error),
+}
+
+/// A lease to be worked off.
+pub(crate) struct Job {
+    pub(crate) client: Client,
+    pub(crate) granted: Granted,
+    pub(crate) program: Arc<Program>,
+    pub(crate) notices: Notices,
+    pub(crate) orders: watch::Receiver<Order>,
+}
+
+/// How it ended, and how the command did.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) ended: Ended,
+    /// `None` when it did not start.
+    pub(crate) status: Option<ExitStatus>,
+    /// Why it did not start.
+    pub(crate) not_started: Option<io::ErrorKind>,
+}
+
+/// Why the command is being ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stopping {
+    Cancelled,
+    Ordered(Order),
+    Superseded(String),
+}
+
+impl Job {
+    /// Works it off.
+    pub(crate) async fn run(mut self) -> Outcome {
+        let (group, child) = match self.start().await {
+            Ok(started) => started,
+            Err(cause) => return self.not_started(&cause).await,
+        };
+        let signals = Signals::new();
+        let mut side = JoinSet::new();
+        let (exit, remains, unsent) = self.supervise(group, child, &signals, &mut side).await;
+        // From here on the log is written by what follows; what it says is no news.
+        let lost = signals.lost();
+        let status = Some(remains.status);
+        let cancelled = *signals.cancel.borrow();
+        let ended = match (exit, lost, unsent) {
+            (Some(Stopping::Superseded(why)), ..) | (_, Some(why), _) => Ended::Superseded(why),
+            (_, None, Some(error)) => Ended::Undelivered(error),
+            (exit, None, None) => self.tell(exit, &remains, cancelled).await,
+        };
+        side.shutdown().await;
+        Outcome { ended, status, not_started: None }
+    }
+
+    async fn start(&self) -> io::Result<(Group, Child)> {
+        let group = Group::form().await?;
+        let mut command = Command::new(&self.program.words[0]);
+        let execution = &self.granted.execution;
+        command
+            .args(&self.program.words[1..])
+            .env("HEARTLINE_EXECUTION_ID", &execution.id)
+            .env("HEARTLINE_ATTEMPT", self.granted.attempt.to_string())
+            .env("HEARTLINE_SERVER", self.client.server())
+            .env_remove("HEARTLINE_INPUT");
+        if let Some(input) = self.input().filter(|input| input.len() <= INPUT_VARIABLE_MAX) {
+            command.env("HEARTLINE_INPUT", input);
+        }
+        let child = group.take_in(&mut command).spawn()?;
+        Ok((group, child))
+    }
+
+    fn input(&self) -> Option<&str> {
+        let given = self.granted.execution.input.as_ref().map(|input| input.get());
+        given.or(self.program.always_input.then_some("null"))
+    }
+
+    async fn not_started(&mut self, cause: &io::Error) -> Outcome {
+        let error = post_mortem::not_started(&self.program.name(), &host(), cause);
+        let ended = self.fail(error).await;
+        Outcome { ended, status: None, not_started: Some(cause.kind()) }
+    }
+
+    /// From the start of the command to the acknowledgement of its last event.
+    async fn supervise(
+        &mut self,
+        group: Group,
+        mut child: Child,
+        signals: &Signals,
+        side: &mut JoinSet<()>,
+    ) -> (Option<Stopping>, Remains, Option<Error>) {
+        let started = Instant::now();
+        let pid = child.id().unwrap_or_default();
+        let (outbox, waiting) = Outbox::new();
+        let closing = watch::Sender::new(false);
+        let pumps = (
+            child.stdout.take().map(|s| Pump::new(Stream::Stdout, &outbox, &closing).start(s)),
+            child.stderr.take().map(|s| Pump::new(Stream::Stderr, &outbox, &closing).start(s)),
+        );
+        drop(outbox);
+        let delivery = Delivery::new(&self.client, &self.granted, waiting, signals, &self.notices);
+        let delivery = tokio::spawn(delivery.run());
+        self.attend(child.stdin.take(), signals, side);
+
+        let (status, stopping) = self.until_exit(&group, &mut child, signals).await;
+        let pumped = async { (pumped_out(pumps.0).await, pumped_out(pumps.1).await) };
+        tokio::pin!(pumped);
+        let tails = match timeout(LINGER, &mut pumped).await {
+            Ok(tails) => tails,
+            Err(_elapsed) => {
+                // The execution is over with its command: what is left of it must not go on.
+                group.signal(Signal::KILL);
+                closing.send_replace(true);
+                pumped.await
+            }
+        };
+        drop(group);
+        let remains = Remains {
+            program: self.program.name(),
+            status,
+            host: host(),
+            pid,
+            ran: started.elapsed(),
+            stdout: tails.0,
+            stderr: tails.1,
+        };
+        let flushed = self.patiently(async { delivery.await.map_err(|_| self.away("it crashed")) });
+        let unsent = flushed.await.err();
+        (stopping, remains, unsent)
+    }
+
+    /// Starts what goes on beside the command: its input, heartbeats, and the server's word.
+    fn attend(&self, stdin: Option<ChildStdin>, signals: &Signals, side: &mut JoinSet<()>) {
+        if let (Some(mut stdin), Some(input)) = (stdin, self.input()) {
+            let input = format!("{input}\n");
+            side.spawn(async move {
+                // A command that does not read its input is within its rights.
+                let _closed = stdin.write_all(input.as_bytes()).await;
+            });
+        }
+        let beat_now = Arc::new(Notify::new());
+        let heart = Heart {
+            client: self.client.clone(),
+            path: self.path("heartbeat"),
+            body: json!({"lease": self.granted.lease}).to_string(),
+            every: (self.granted.heartbeat.to_std() / 3).clamp(FASTEST_BEAT, SLOWEST_BEAT),
+            signals: signals.clone(),
+            beat_now: Arc::clone(&beat_now),
+        };
+        side.spawn(heart.beat());
+        let execution = &self.granted.execution;
+        let follow = Follow::start(&self.client, &execution.id, execution.seq, View::Status, follow::FOREVER);
+        side.spawn(listen(follow, self.granted.attempt, signals.clone(), beat_now));
+    }
+
+    /// Waits for the command and ends it when somebody wants that.
+    async fn until_exit(
+        &mut self,
+        group: &Group,
+        child: &mut Child,
+        signals: &Signals,
+    ) -> (ExitStatus, Option<Stopping>) {
+        let mut cancel = signals.cancel.subscribe();
+        let mut lost = signals.superseded.subscribe();
+        let mut stopping = None;
+        let mut kill_in: Option<Duration> = None;
+        let mut since = Instant::now();
+        // An order may be older than this lease.
+        self.orders.mark_changed();
+        loop {
+            let kill = async {
+                match kill_in {
+                    Some(grace) => sleep(grace.saturating_sub(since.elapsed())).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                status = child.wait() => return (gone(status), stopping),
+                () = kill => {
+                    group.signal(Signal::KILL);
+                    kill_in = None;
+                }
+                true = until(&mut cancel, |&wanted| wanted), if stopping.is_none() => {
+                    stopping = Some(Stopping::Cancelled);
+                    group.signal(Signal::TERM);
+                    since = Instant::now();
+                    kill_in = Some(self.grace().await);
+                }
+                true = until(&mut lost, Option::is_some),
+                    if !matches!(stopping, Some(Stopping::Superseded(_))) =>
+                {
+                    let why = signals.lost().unwrap_or_default();
+                    (self.notices)(&format!("the lease is lost, ending the command: {why}"));
+                    stopping = Some(Stopping::Superseded(why));
+                    group.signal(Signal::KILL);
+                }
+                Ok(()) = self.orders.changed() => {
+                    let order = self.orders.borrow_and_update().clone();
+                    match order {
+                        Order::GoOn => continue,
+                        Order::Kill => group.signal(Signal::KILL),
+                        Order::Cancel(_) | Order::Stop(_) => {
+                            group.signal(Signal::TERM);
+                            since = Instant::now();
+                            kill_in = Some(GRACE);
+                        }
+                    }
+                    if !matches!(stopping, Some(Stopping::Superseded(_) | Stopping::Ordered(_))) {
+                        stopping = Some(Stopping::Ordered(order));
+                    }
+                }
+            }
+        }
+    }
+
+    /// How long the command may take to end after a cancellation.
+    async fn grace(&self) -> Duration {
+        let path = format!("/v1/executions/{}", self.granted.execution.id);
+        let asked = self.client.get(&path).within(Duration::from_secs(2));
+        match asked.json::<crate::cli::wire::Execution>().await {
+            Ok(execution) => execution.cancel.map_or(GRACE, |cancel| left(&cancel)),
+            Err(_) => GRACE,
+        }
+    }
+
+    /// Tells how it ended.
+    async fn tell(&mut self, stopping: Option<Stopping>, remains: &Remains, cancel: bool) -> Ended {
+        match stopping {
+            Some(Stopping::Ordered(Order::Cancel(reason))) => {
+                // The operator may have been faster than the request; asking twice is harmless,
+                // and if it is over by now, the next call says so.
+                let id = &self.granted.execution.id;
+                let _asked = self.client.cancel(id, Some(&reason), None).await;
+                self.cancelled().await
+            }
+            Some(Stopping::Cancelled) => self.cancelled().await,
+            Some(Stopping::Ordered(_)) if cancel => self.cancelled().await,
+            Some(Stopping::Ordered(Order::Stop(why))) => self.fail(remains.stopped(&why)).await,
+            Some(Stopping::Ordered(_)) => self.fail(remains.stopped("at once")).await,
+            Some(Stopping::Superseded(why)) => Ended::Superseded(why),
+            None if remains.status.success() => self.complete().await,
+            None => self.fail(remains.failure()).await,
+        }
+    }
+
+    async fn complete(&mut self) -> Ended {
+        let body = json!({"lease": self.granted.lease});
+        self.last_call("complete", body, Ended::Completed).await
+    }
+
+    async fn fail(&mut self, error: Value) -> Ended {
+        let message = error["message"].as_str().unwrap_or_default().to_owned();
+        let body = json!({"lease": self.granted.lease, "error": error});
+        self.last_call("fail", body, Ended::Failed(message)).await
+    }
+
+    async fn cancelled(&mut self) -> Ended {
+        let body = json!({"lease": self.granted.lease});
+        self.last_call("cancelled", body, Ended::Cancelled).await
+    }
+
+    async fn last_call(&mut self, call: &str, body: Value, ended: Ended) -> Ended {
+        let path = self.path(call);
+        let notices = Arc::clone(&self.notices);
+        let told = self.patiently(outbox::call(&self.client, &path, &body, PATIENCE, &notices)).await;
+        match told {
+            Ok(Told { .. }) => ended,
+            Err(error) if error.is_transient() => Ended::Undelivered(error),
+            Err(error) => Ended::Superseded(error.brief()),
+        }
+    }
+
+    /// Waits for the server, but neither for ever nor against the operator's will.
+    async fn patiently<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let mut orders = self.orders.clone();
+        tokio::select! {
+            answered = call => answered,
+            true = until(&mut orders, |order| *order == Order::Kill) => {
+                Err(self.away("the operator did not want to wait for it"))
+            }
+            () = sleep(PATIENCE) => Err(self.away("it did not come back in time")),
+        }
+    }
+
+    fn away(&self, why: &str) -> Error {
+        Error::Unreachable { server: self.client.server().to_owned(), why: why.to_owned() }
+    }
+
+    fn path(&self, call: &str) -> String {
+        format!("/v1/executions/{}/{call}", self.granted.execution.id)
+    }
+}
+
+/// Waits until the value is so; false if it never can be. Holds no lock afterwards.
+async fn until<T>(value: &mut watch::Receiver<T>, so: impl FnMut(&T) -> bool) -> bool {
+    value.wait_for(so).await.is_ok()
+}
+
+/// An error here means that somebody else reaped the child; how it ended is then unknown.
+fn gone(status: io::Result<ExitStatus>) -> ExitStatus {
+    use std::os::unix::process::ExitStatusExt as _;
+    status.unwrap_or_else(|_| ExitStatus::from_raw(255 << 8))
+}
+
+/// Until the server forces the cancellation. Clocks may differ: never longer than was asked for.
+fn left(cancel: &Cancel) -> Duration {
+    let now = now();
+    let total = cancel.deadline.since(cancel.requested_at.unwrap_or(now)).to_std();
+    cancel.deadline.since(now).to_std().min(total).saturating_sub(MARGIN.min(total / 5))
+}
+
+/// Beats on a clock of its own, whatever the command does.
+struct Heart {
+    client: Client,
+    path: String,
+    body: String,
+    every: Duration,
+    signals: Signals,
+    beat_now: Arc<Notify>,
+}
+
+impl Heart {
+    async fn beat(self) {
+        let mut cancel = self.signals.cancel.subscribe();
+        let mut wait = self.every;
+        while self.signals.lost().is_none() {
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = self.beat_now.notified() => {}
+                // The reply to this beat is what delivers the cancellation, on the record.
+                Ok(()) = cancel.changed() => {}
+            }
+            let patience = self.every.max(MISSED_BEAT);
+            let call = self.client.post(&self.path).within(patience).body(self.body.clone());
+            let missed = self.signals.heed(&call.json::<Told>().await);
+            wait = if missed { self.every.min(MISSED_BEAT) } else { self.every };
+        }
+    }
+}
+
+/// Hears at once what a heartbeat would only learn later.
+async fn listen(mut follow: Follow, attempt: u32, signals: Signals, beat_now: Arc<Notify>) {
+    while let Some(Ok(seen)) = follow.next().await {
+        match seen {
+            Seen::Event(event) => heard(&event, attempt, &signals),
+            // After a restart the server gives leases a grace: it must hear from us soon.
+            Seen::Back => beat_now.notify_one(),
+            Seen::Lost { .. } | Seen::Reset { .. } | Seen::End => {}
+        }
+    }
+}
+
+fn heard(event: &Event, attempt: u32, signals: &Signals) {
+    let ended = match event.type_name.strip_prefix("execution.") {
+        Some("cancel_requested") => {
+            signals.cancel.send_replace(true);
+            return;
+        }
+        Some("attempt_failed") => event.attempt == attempt,
+        Some("started") => event.attempt > attempt,
+        Some("failed" | "cancelled" | "completed") => true,
+        Some(_) | None => false,
+    };
+    if ended {
+        let message = event.data.pointer("/error/message").and_then(Value::as_str);
+        signals.lose(message.unwrap_or(&event.type_name).to_owned());
+    }
+}
+
+/// What a pump has kept.
+async fn pumped_out(pump: Option<tokio::task::JoinHandle<Tail>>) -> Tail {
+    match pump {
+        Some(pump) => pump.await.unwrap_or_default(),
+        None => Tail::default(),
+    }
+}
+
+/// Turns what a stream brings into events.
+struct Pump {
+    stream: Stream,
+    outbox: Outbox,
+    closing: watch::Receiver<bool>,
+    tail: Tail,
+}
+
+impl Pump {
+    fn new(stream: Stream, outbox: &Outbox, closing: &watch::Sender<bool>) -> Self {
+        let (outbox, closing) = (outbox.clone(), closing.subscribe());
+        Self { stream, outbox, closing, tail: Tail::default() }
+    }
+
+    fn start<R>(self, from: R) -> tokio::task::JoinHandle<Tail>
+    where
+        R: AsyncRead + Unpin + Send + 'static,
+    {
+        tokio::spawn(self.run(Lines::new(from)))
+    }
+
+    async fn run<R: AsyncRead + Unpin>(mut self, mut lines: Lines<R>) -> Tail {
+        let mut after_end = 0;
+        while let Some(line) = self.next(&mut lines, &mut after_end).await {
+            self.tail.push(&line);
+            for event in lines::events(self.stream, &line) {
+                self.outbox.put(event).await;
+            }
+        }
+        self.tail
+    }
+
+    /// `None` at the end; also, once the command has ended, when whoever else holds the stream
+    /// is quiet or will not stop.
+    async fn next<R>(&mut self, lines: &mut Lines<R>, after_end: &mut usize) -> Option<String>
+    where
+        R: AsyncRead + Unpin,
+    {
+        let closing = *self.closing.borrow();
+        let line = if closing {
+            timeout(QUIET, lines.next()).await.ok()?
+        } else {
+            tokio::select! {
+                line = lines.next() => line,
+                true = until(&mut self.closing, |&closing| closing) => {
+                    timeout(QUIET, lines.next()).await.ok()?
+                }
+            }
+        };
+        // A pipe that cannot be read has nothing more to say.
+        let line = line.ok().flatten()?;
+        if *self.closing.borrow() {
+            *after_end += line.len() + 1;
+        }
+        (*after_end <= PIPE_MAX).then_some(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heartline_execution::Span;
+
+    #[test]
+    fn the_kill_comes_before_the_deadline_and_never_later_than_asked_for() {
+        let cancel = |requested: u64, left_secs: u64| {
+            let now = now();
+            let deadline = now.plus(Span::secs(left_secs));
+            Cancel {
+                reason: None,
+                requested_at: Some(heartline_execution::Timestamp(
+                    deadline.0 - i64::try_from(requested).unwrap() * 1_000_000,
+                )),
+                deadline,
+            }
+        };
+        let ample = left(&cancel(30, 30));
+        assert!(ample > Duration::from_secs(28) && ample <= Duration::from_secs(29), "{ample:?}");
+        // This clock is behind: the deadline seems an hour away.
+        assert!(left(&cancel(5, 3_600)) <= Duration::from_secs(4));
+        // This clock is ahead: it seems to be over.
+        assert_eq!(left(&cancel(5, 0)), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_end_of_this_attempt_is_heard_and_that_of_an_older_one_is_not() {
+        let event = |name: &str, attempt: u32| {
+            let raw = json!({"seq": 3, "prev": 2, "attempt": attempt, "type": name, "data": {},
+                "time": "2026-01-02T03:04:05.000000Z"});
+            Event::parse(&raw.to_string()).unwrap()
+        };
+        let signals = Signals::new();
+        heard(&event("execution.attempt_failed", 1), 2, &signals);
+        assert_eq!(signals.lost(), None);
+        heard(&event("execution.cancel_requested", 2), 2, &signals);
+        assert!(*signals.cancel.borrow());
+        heard(&event("execution.attempt_failed", 2), 2, &signals);
+        assert!(signals.lost().is_some());
+    }
+}

@@ -1,0 +1,94 @@
+//! A command under supervision: what `run` and `runner` do with a lease.
+//!
+//! The command runs in a process group of its own with piped standard streams. What it writes
+//! becomes events ([`lines`]), which wait in a bounded buffer ([`outbox`]) until the server has
+//! acknowledged them; [`lease`] ties its life to that of the lease, and [`group`] sees to it that
+//! nothing of it is left behind, whatever happens to this process.
+
+mod claim;
+mod group;
+pub(crate) mod guard;
+mod lease;
+mod lines;
+mod outbox;
+mod post_mortem;
+
+use std::{ffi::OsString, path::Path, sync::Arc};
+
+pub(crate) use self::{
+    claim::claim,
+    group::{Group, this_program},
+    lease::{Ended, Job, Order, Outcome},
+};
+
+/// What to run.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// Program and arguments; at least the program.
+    words: Vec<OsString>,
+    /// Whether the input goes to standard input where there is none: as `null`.
+    always_input: bool,
+}
+
+impl Program {
+    /// A command that is given its input on standard input, `null` included.
+    pub(crate) fn with_input(words: Vec<OsString>) -> Self {
+        Self { words, always_input: true }
+    }
+
+    /// A command that has no input.
+    pub(crate) fn without_input(words: Vec<OsString>) -> Self {
+        Self { words, always_input: false }
+    }
+
+    /// Its name without the folders, for people: one line of bounded length.
+    pub(crate) fn name(&self) -> String {
+        const NAME_MAX: usize = 60;
+        let program = Path::new(&self.words[0]);
+        let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy();
+        let plain: String = name.chars().filter(|c| !c.is_control()).take(NAME_MAX).collect();
+        if plain.is_empty() { "command".to_owned() } else { plain }
+    }
+}
+
+/// Who the wrapper is, as it tells the server.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(crate) struct Identity {
+    id: String,
+    name: String,
+    host: String,
+    pid: u32,
+    version: &'static str,
+}
+
+impl Identity {
+    /// A runner of this process. The id is new each time: two processes never share one.
+    pub(crate) fn new(name: &str) -> Self {
+        let unique = uuid::Uuid::new_v4().simple().to_string();
+        let plain: String = name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || "_.:-".contains(c) { c } else { '-' })
+            .take(100)
+            .collect();
+        Self {
+            id: format!("{plain}-{}", &unique[..8]),
+            name: name.to_owned(),
+            host: host(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    /// The id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// The name of this machine.
+pub(crate) fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Where the wrapper says what no event says, such as that the server is away.
+pub(crate) type Notices = Arc<dyn Fn(&str) + Send + Sync>;

@@ -1,0 +1,25 @@
+//! The real binary under load, killed, started again and audited: what was acknowledged is there,
+//! once, where it was said to be, and nothing is left in limbo.
+//!
+//! Deliberately absent: damage to files on disk, which the storage crate's own tests inflict, and
+//! the lifecycle of a server that nobody kills.
+
+mod recovery {
+    #[path = "../simulator/chance.rs"]
+    #[allow(dead_code, reason = "the simulator uses all of it")]
+    mod chance;
+
+    mod api;
+    mod audit;
+    mod clients;
+    mod exact;
+    mod folder;
+    mod ledger;
+    mod load;
+    mod log;
+    mod restart;
+    mod runner;
+    mod server;
+    mod stop;
+    mod watcher;
+}

@@ -1,0 +1,259 @@
+//! Kills at random moments, under load, one after another on the same data.
+
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::{Value, json};
+use tokio::{
+    sync::{Mutex, mpsc, watch},
+    task::JoinSet,
+    time::timeout,
+};
+
+use super::{
+    api::Request,
+    audit::Audit,
+    chance::Chance,
+    clients::{Life, Shared, Traffic, World},
+    ledger::Ledger,
+    runner::Runner,
+    server::{PATIENCE, Server, Site},
+    watcher::{Way, watch},
+};
+
+const PRODUCERS: usize = 16;
+const WATCHERS: usize = 8;
+const KILLS: usize = 20;
+/// Executions that nobody claims: live to the end.
+const UNCLAIMED: usize = 3;
+
+/// When the server is killed.
+#[derive(Debug)]
+enum Moment {
+    /// With the n-th request from now.
+    Sent(u64),
+    /// With the n-th answer from now.
+    Answered(u64),
+    /// With the n-th event from now that a watcher sees.
+    Watched(u64),
+    /// By itself, at a point of its n-th commit from its start.
+    Point(&'static str, u64),
+}
+
+impl Moment {
+    fn random(chance: &mut Chance) -> Self {
+        match chance.below(3) {
+            0 => Self::Sent(chance.within(20, 600)),
+            1 => Self::Answered(chance.within(20, 600)),
+            _ => Self::Watched(chance.within(20, 400)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_twenty_kills_at_random_moments() {
+    let mut chance = chance();
+    let site = Site::new()
+        .with("HEARTLINE_SUPERVISION_BOOT_GRACE", "500ms")
+        .with("HEARTLINE_SUPERVISION_AUDIT_INTERVAL", "100ms");
+    let mut keeper = Keeper::start(&site).await;
+    let world = Arc::clone(&keeper.world);
+    let unclaimed = create_unclaimed(&world).await;
+
+    let (to_watch, feed) = mpsc::channel(64);
+    let feed = Arc::new(Mutex::new(feed));
+    let (mut producers, mut watchers) = (JoinSet::new(), JoinSet::new());
+    for number in 0..PRODUCERS {
+        let (name, its_chance) = (format!("runner-{number}"), Chance::new(chance.u128() as u64));
+        let runner = Runner::new(Arc::clone(&world), name, its_chance, to_watch.clone());
+        producers.spawn(runner.run());
+    }
+    drop(to_watch);
+    for number in 0..WATCHERS {
+        let way = Way::ALL[number % Way::ALL.len()];
+        watchers.spawn(watch(Arc::clone(&world), way, Arc::clone(&feed)));
+    }
+
+    let mut points = vec!["before_commit", "after_commit", "after_ack"];
+    let mut rounds = 0;
+    while keeper.kills < KILLS || !points.is_empty() {
+        rounds += 1;
+        let moment = match points.pop_if(|_| rounds % 5 == 0) {
+            Some(point) => Moment::Point(point, chance.within(20, 300)),
+            None => Moment::random(&mut chance),
+        };
+        tokio::select! {
+            () = keeper.kill(&moment) => {}
+            Some(ended) = producers.join_next() => panic!("a producer gave up: {ended:?}"),
+            Some(ended) = watchers.join_next() => panic!("a watcher gave up: {ended:?}"),
+        }
+        let on_the_way = chance.one_in(4).then(|| chance.below(3));
+        keeper.restart(on_the_way).await;
+    }
+
+    keeper.closing.send_replace(true);
+    let done = async {
+        while let Some(ended) = producers.join_next().await {
+            ended.expect("a producer keeps to the contract");
+        }
+        while let Some(ended) = watchers.join_next().await {
+            ended.expect("a watcher keeps to the contract");
+        }
+    };
+    timeout(PATIENCE, done).await.expect("what is left is done");
+
+    let limbo = &world.api.supervisor().await["limbo"];
+    assert_eq!((&limbo["live"], &limbo["violations"]), (&json!(UNCLAIMED), &json!([])), "{limbo}");
+    // What is audited has been read back from disk.
+    keeper.kill(&Moment::Sent(0)).await;
+    keeper.restart(None).await;
+    let boot = &world.api.supervisor().await["boot"];
+    assert_eq!((&boot["recovered"], &boot["queued"]), (&json!(UNCLAIMED), &json!(UNCLAIMED)), "{boot}");
+    let audit = Audit::read(&world.api).await;
+    let book = world.ledger.open();
+    audit.check(&book);
+    let mut live: Vec<_> = audit.live().iter().map(|e| e["id"].as_str().unwrap_or_default()).collect();
+    live.sort_unstable();
+    assert_eq!(live, unclaimed, "what had a runner has ended");
+    site.assert_no_errors_logged();
+
+    let (executions, events) = (book.created.len(), audit.events());
+    println!("{} kills; {executions} executions, {events} events; {:?}", keeper.kills, book.counts);
+    let counts = &book.counts;
+    for (what, times) in [
+        ("leases that survived a restart", counts.leases_survived),
+        ("batches retried", counts.retried),
+        ("batches repeated", counts.repeated),
+        ("writes of superseded leases", counts.fenced),
+        ("resumed watchers", counts.resumed),
+        ("watched executions", book.watched.len()),
+    ] {
+        assert!(times > 0, "the run proves nothing about {what}");
+    }
+}
+
+/// A seed of its own for each run; `RECOVERY_SEED` takes it instead.
+fn chance() -> Chance {
+    let given = std::env::var("RECOVERY_SEED").ok().map(|seed| seed.parse().expect("a number"));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than 1970");
+    let seed = given.unwrap_or(now.as_nanos() as u64);
+    println!("RECOVERY_SEED={seed}");
+    Chance::new(seed)
+}
+
+async fn create_unclaimed(world: &Shared) -> Vec<String> {
+    let mut ids = Vec::new();
+    for number in 0..UNCLAIMED {
+        let key = format!("unclaimed-{number}");
+        let timeouts = json!({"schedule_to_start": "1h"});
+        let body = json!({"kind": "agent", "name": key, "queue": "nobody", "timeouts": timeouts});
+        let told = world.tell(&Request::create(&body, &key)).await;
+        let id = told.answer.ok()["execution"]["id"].as_str().expect("an id").to_owned();
+        world.ledger.open().created.insert(key, id.clone());
+        ids.push(id);
+    }
+    ids.sort_unstable();
+    ids
+}
+
+/// Keeps the server: kills it, starts it again, and says how it is.
+struct Keeper<'a> {
+    site: &'a Site,
+    server: Server,
+    life: watch::Sender<Life>,
+    closing: watch::Sender<bool>,
+    world: Shared,
+    /// At random moments.
+    kills: usize,
+    epoch: u64,
+}
+
+impl<'a> Keeper<'a> {
+    async fn start(site: &'a Site) -> Self {
+        let server = site.start().await;
+        let (life, seen) = watch::channel(Life { generation: 1, up: true, doomed: false });
+        let (closing, is_closing) = watch::channel(false);
+        let world = World {
+            api: site.api(),
+            life: seen,
+            traffic: Traffic::default(),
+            ledger: Ledger::default(),
+            closing: is_closing,
+        };
+        let world = Arc::new(world);
+        Self { site, server, life, closing, world, kills: 0, epoch: 0 }
+    }
+
+    /// Waits for the moment and sees the server die.
+    async fn kill(&mut self, moment: &Moment) {
+        let traffic = &self.world.traffic;
+        match *moment {
+            Moment::Sent(n) => pass(&traffic.sent, n).await,
+            Moment::Answered(n) => pass(&traffic.answered, n).await,
+            Moment::Watched(n) => pass(&traffic.watched, n).await,
+            Moment::Point(point, n) => return self.doom(point, n).await,
+        }
+        self.life.send_modify(|life| life.up = false);
+        self.server.kill().await;
+        self.kills += 1;
+    }
+
+    /// Replaces the server by one that kills itself, and sees it die.
+    async fn doom(&mut self, point: &str, n: u64) {
+        self.life.send_modify(|life| life.up = false);
+        self.server.kill().await;
+        self.server = self.site.start_doomed(&format!("{point}:{n}")).await;
+        self.begin(true);
+        self.server.killed().await;
+        self.life.send_modify(|life| life.up = false);
+    }
+
+    /// Starts a server, perhaps after one that was killed on its way up.
+    async fn restart(&mut self, on_the_way: Option<usize>) {
+        if let Some(lines) = on_the_way {
+            let mut server = self.site.launch(&[]);
+            server.on_its_way(lines).await;
+            server.kill().await;
+            self.kills += 1;
+        }
+        let asked = Instant::now();
+        self.server = self.site.start().await;
+        println!("kill {}: back after {:?}", self.kills, asked.elapsed());
+        self.epoch = self.check().await;
+        self.begin(false);
+    }
+
+    fn begin(&self, doomed: bool) {
+        self.life.send_modify(|life| {
+            *life = Life { generation: life.generation + 1, up: true, doomed };
+        });
+    }
+
+    /// What the server says of itself after a start. Gives its epoch.
+    async fn check(&self) -> u64 {
+        let view = self.site.api().supervisor().await;
+        let boot = &view["boot"];
+        let number = |of: &Value, field: &str| {
+            of[field].as_u64().unwrap_or_else(|| panic!("{field} is no number: {view}"))
+        };
+        let epoch = number(boot, "epoch");
+        assert!(epoch > self.epoch, "starts are counted: {view}");
+        let parts = ["queued", "leases_in_grace", "parked"].map(|part| number(boot, part));
+        assert_eq!(number(boot, "recovered"), parts.iter().sum::<u64>(), "{view}");
+        let since = ["requeued", "failed", "returned"].map(|part| number(boot, part));
+        assert!(since.iter().sum::<u64>() <= number(boot, "leases_in_grace"), "{view}");
+        assert_eq!(view["store"]["healthy"], true, "{view}");
+        assert_eq!(view["limbo"]["violations"], json!([]), "{view}");
+        epoch
+    }
+}
+
+/// Waits for `n` more.
+async fn pass(counter: &watch::Sender<u64>, n: u64) {
+    let mut counter = counter.subscribe();
+    let target = *counter.borrow() + n;
+    let reached = timeout(PATIENCE, counter.wait_for(|count| *count >= target)).await;
+    reached.expect("the clients are at work").expect("the counter outlives the wait");
+}

@@ -1,0 +1,476 @@
+//! One actor per execution: decides on a state that runs ahead of the disk, and hands what it
+//! decided to the journal.
+
+use std::{cell::Cell, rc::Rc, sync::Arc};
+
+use heartline_actors::{board::Pulse, feed::Feed};
+use heartline_execution::{
+    Command, Decision, Event, EventBody, ExecutionId, Namespace, Rejection, Reply, Span, State,
+    decide::{Context, decide},
+    event::{Empty, Private},
+    state,
+};
+use heartline_storage::{Append, ExecutionStore, Facets, Record, Summary, encode_state};
+
+use super::{
+    checks::{Deed, Invariant, lease_of},
+    coverage::command_name,
+    env::Env,
+    sabotage::Sabotage,
+    server::{After, Answer, Ask, Entry, Refused, Server},
+    world::{Asker, Happening},
+};
+
+/// See the module.
+pub(super) struct Actor {
+    pub(super) generation: u64,
+    pub(super) state: Option<State>,
+    pulse: Option<Arc<Pulse>>,
+    feed: Arc<Feed>,
+    facets: Option<Facets>,
+    /// Appends on their way.
+    pub(super) inflight: usize,
+    /// An append failed: the state may be wrong.
+    pub(super) poisoned: Rc<Cell<bool>>,
+    snapshot_seq: u64,
+}
+
+impl Server {
+    /// A message arrives.
+    pub(crate) fn arrive(&mut self, env: &mut Env, ask: Ask) {
+        if !self.healthy {
+            self.deliver(env, ask, Err(Refused::Unavailable), false);
+            return;
+        }
+        match &ask.command {
+            Command::Create(_) => self.create(env, ask),
+            Command::Heartbeat { lease } if !ask.detached => {
+                match self.beat(env, ask.id, *lease) {
+                    Some((_, cancel_requested)) => {
+                        env.coverage.moment("heartbeat without an event");
+                        let reply = Reply::Done { seq: 0, cancel_requested };
+                        env.answer(ask.asker, Ok(reply));
+                    }
+                    None => self.execute(env, ask),
+                }
+            }
+            _ => self.execute(env, ask),
+        }
+    }
+
+    fn create(&mut self, env: &mut Env, ask: Ask) {
+        if let Some(used) = &ask.key {
+            if self.keys_busy.contains(&(ask.namespace.clone(), used.key.clone())) {
+                // Its turn comes once the request before it with this key is answered.
+                env.send(Happening::Arrive(ask));
+                return;
+            }
+            match env.disk.store().used(&ask.namespace, &used.key) {
+                Ok(Some(before)) if before.fingerprint == used.fingerprint => {
+                    let known = env.checks.known.contains_key(&before.id);
+                    env.checks.claim(Invariant::A, known, || {
+                        format!("key {} leads to {}, which nobody knows", used.key, before.id)
+                    });
+                    env.coverage.moment("idempotent replay");
+                    let reply = Reply::Done { seq: 1, cancel_requested: false };
+                    env.answer(ask.asker, Ok(reply));
+                    return;
+                }
+                Ok(Some(_)) => {
+                    self.deliver(env, ask, Err(Refused::KeyReused), false);
+                    return;
+                }
+                Ok(None) => {}
+                Err(error) => env.checks.claim(Invariant::D, false, || error.to_string()),
+            }
+        }
+        if self.board.live() >= env.settings.live && !self.actors.contains_key(&ask.id) {
+            self.deliver(env, ask, Err(Refused::TooManyLive), false);
+            return;
+        }
+        if let Some(used) = &ask.key {
+            self.keys_busy.insert((ask.namespace.clone(), used.key.clone()));
+        }
+        if !self.actors.contains_key(&ask.id) {
+            let state = self.load(env, &ask.namespace, ask.id);
+            self.build(ask.id, state);
+        }
+        self.execute(env, ask);
+    }
+
+    pub(super) fn build(&mut self, id: ExecutionId, state: Option<State>) -> &mut Actor {
+        let feed = self.feeds.of(id);
+        let (head, lifecycle) = state.as_ref().map_or((0, 0), |s| (s.seq, s.lifecycle_seq));
+        feed.opened(head, lifecycle);
+        self.generations += 1;
+        let actor = Actor {
+            generation: self.generations,
+            facets: state.as_ref().map(facets),
+            state,
+            pulse: self.board.pulse(id),
+            feed,
+            inflight: 0,
+            poisoned: Rc::default(),
+            snapshot_seq: head,
+        };
+        self.actors.insert(id, actor);
+        self.actors.get_mut(&id).expect("it was just put there")
+    }
+
+    /// The actor of an execution, from the log if need be. An answer where there is none.
+    fn find(&mut self, env: &mut Env, ask: &Ask) -> Result<Actor, Answer> {
+        if ask.detached {
+            // On the log, whatever the listed actor thinks.
+            let listed = self.actors.remove(&ask.id);
+            let state = self.load(env, &ask.namespace, ask.id);
+            let found = state.ok_or(Err(Refused::NotFound)).map(|state| {
+                self.build(ask.id, Some(state));
+                self.actors.remove(&ask.id).expect("it was just built")
+            });
+            self.actors.extend(listed.map(|actor| (ask.id, actor)));
+            return found;
+        }
+        // An id of another namespace does not exist.
+        let owned = |actor: &Actor| {
+            actor.state.as_ref().is_none_or(|state| state.spec.namespace == ask.namespace)
+        };
+        if self.actors.get(&ask.id).is_some_and(|actor| !owned(actor)) {
+            return Err(Err(Refused::NotFound));
+        }
+        if let Some(actor) = self.actors.remove(&ask.id) {
+            return if actor.poisoned.get() { Err(Err(Refused::Interrupted)) } else { Ok(actor) };
+        }
+        let state = self.load(env, &ask.namespace, ask.id).ok_or(Err(Refused::NotFound))?;
+        if state.phase.is_terminal() {
+            let context =
+                Context { id: ask.id, now: env.now, random: 0.0, state_limit: usize::MAX };
+            let decided = decide(Some(&state), ask.command.clone(), &context);
+            let silent = decided.as_ref().map_or(true, |decision| decision.events.is_empty());
+            env.checks.claim(Invariant::B, silent, || format!("{}: not final", ask.id));
+            return Err(decided.map(|decision| decision.reply).map_err(Refused::Rejected));
+        }
+        env.coverage.moment("actor built from the log");
+        self.build(ask.id, Some(state));
+        Ok(self.actors.remove(&ask.id).expect("it was just built"))
+    }
+
+    fn execute(&mut self, env: &mut Env, ask: Ask) {
+        if !self.has_room(env) {
+            self.deliver(env, ask, Err(Refused::Overloaded), false);
+            return;
+        }
+        let mut actor = match self.find(env, &ask) {
+            Ok(actor) => actor,
+            Err(answer) => {
+                self.deliver(env, ask, answer, false);
+                return;
+            }
+        };
+        let ahead = match &ask.asker {
+            Asker::Timer { ahead, .. } => *ahead,
+            _ => Span(0),
+        };
+        let context = Context {
+            id: ask.id,
+            now: env.now.plus(ahead),
+            random: env.chance.unit(),
+            state_limit: env.settings.state_bytes,
+        };
+        let command = self.spoil(env, &actor, ask.command.clone());
+        let (id, detached) = (ask.id, ask.detached);
+        match decide(actor.state.as_ref(), command, &context) {
+            Ok(decision) if !decision.events.is_empty() => {
+                self.append(env, &mut actor, decision, ask);
+            }
+            Ok(decision) => self.behind_barrier(env, &actor, ask, Ok(decision.reply)),
+            Err(rejection) => self.behind_barrier(env, &actor, ask, Err(rejection)),
+        }
+        if !detached {
+            self.actors.insert(id, actor);
+        }
+    }
+
+    /// What watchers see, once all of it is durable.
+    pub(crate) fn show(
+        &mut self,
+        env: &mut Env,
+        namespace: &Namespace,
+        id: ExecutionId,
+        watcher: usize,
+    ) {
+        let state = match self.actors.get(&id) {
+            Some(actor) if !actor.poisoned.get() => actor.state.clone(),
+            Some(_) | None => self.load(env, namespace, id),
+        };
+        let Some(state) = state.filter(|_| self.healthy && self.has_room(env)) else {
+            env.send(Happening::Missed { watcher });
+            return;
+        };
+        let view = (state.seq, serde_json::to_string(&state).expect("a state is plain JSON"));
+        let Some(actor) = self.actors.get(&id).filter(|actor| actor.inflight > 0) else {
+            let (seq, json) = view;
+            env.send(Happening::Shown { watcher, epoch: self.epoch, seq, json });
+            return;
+        };
+        let ask = Ask {
+            asker: Asker::Watcher(watcher),
+            namespace: namespace.clone(),
+            id,
+            command: Command::Resume { input: None }, // Never decided: a look is no command.
+            marks: Vec::new(),
+            key: None,
+            detached: false,
+            epoch: None,
+        };
+        let entry = barrier(actor, ask, Ok(Reply::Done { seq: 0, cancel_requested: false }));
+        let Entry { append, after } = entry;
+        self.submit(env, Entry { append, after: After { view: Some(view), ..after } });
+    }
+
+    /// Even a refusal may rest on what is not durable yet.
+    fn behind_barrier(
+        &mut self,
+        env: &mut Env,
+        actor: &Actor,
+        ask: Ask,
+        answer: Result<Reply, Rejection>,
+    ) {
+        if actor.inflight == 0 {
+            self.deliver(env, ask, answer.map_err(Refused::Rejected), false);
+            return;
+        }
+        env.coverage.moment("answer waited behind a barrier");
+        self.submit(env, barrier(actor, ask, answer));
+    }
+
+    fn append(&mut self, env: &mut Env, actor: &mut Actor, decision: Decision, ask: Ask) {
+        let Decision { mut events, reply } = decision;
+        let id = ask.id;
+        let expected_seq = actor.state.as_ref().map_or(0, |s| s.seq);
+        for event in &events {
+            let applied = state::apply(&mut actor.state, event);
+            env.checks.claim(Invariant::D, applied.is_ok(), || {
+                format!("{id}: {event:?} does not fold: {applied:?}")
+            });
+        }
+        let Some(state) = &actor.state else { return };
+        let over = state.phase.is_terminal();
+        if over && env.sabotaged(Sabotage::WordAfterTheEnd) {
+            let last = &events[events.len() - 1];
+            let body = EventBody::CancelDelivered(Empty {});
+            events.push(Event { seq: last.seq + 1, body, ..last.clone() });
+        }
+        let records = encode(&events);
+        let lifecycle = events.iter().any(|e| e.body.is_lifecycle());
+        let tail = state.seq - actor.snapshot_seq;
+        let snapshot =
+            (tail >= env.settings.snapshot_every || (over && tail > 4)).then(|| encode_state(state));
+        if snapshot.is_some() {
+            actor.snapshot_seq = state.seq;
+        }
+        if events.iter().any(|e| matches!(e.body, EventBody::Started(_))) {
+            actor.pulse = Some(Arc::new(Pulse::new(env.now)));
+        }
+        let standing = lifecycle.then(|| state.standing());
+        let summary = lifecycle.then(|| {
+            let after = facets(state);
+            let before = actor.facets.replace(after.clone());
+            let signs = actor.pulse.as_ref().map(|p| p.signs()).unwrap_or_default();
+            let json = serde_json::to_vec(&state.execution(signs)).expect("plain JSON");
+            Summary { json: json.into(), facets: after, before }
+        });
+        if env.sabotaged(Sabotage::EarlyShow) {
+            actor.feed.publish(records.clone(), None);
+        }
+        let append = Append {
+            namespace: ask.namespace.clone(),
+            id,
+            expected_seq,
+            records,
+            standing: standing.clone(),
+            summary,
+            snapshot,
+            idempotency: ask.key.clone(),
+        };
+        let timeout = match (&ask.asker, &ask.command) {
+            (Asker::Timer { came_up, .. }, Command::TimeOut { kind, .. }) => {
+                Some((*kind, *came_up, env.now))
+            }
+            _ => None,
+        };
+        let spoke =
+            events.iter().any(|e| matches!(e.body, EventBody::Content(_) | EventBody::Progress(_)));
+        let after = After {
+            generation: actor.generation,
+            poisoned: Rc::clone(&actor.poisoned),
+            deed: Deed { lease: lease_of(&ask.command), timeout },
+            standing,
+            pulse: actor.pulse.clone(),
+            feed: Arc::clone(&actor.feed),
+            spoke,
+            ended: over.then_some(state.phase),
+            answer: Ok(reply),
+            view: None,
+            ask,
+        };
+        actor.inflight += 1;
+        // The actor is listed before its append can come back.
+        self.submit(env, Entry { append, after });
+    }
+
+    // ---- answers -------------------------------------------------------------------------
+
+    /// Tells whoever asked. What is said must be true of the log.
+    pub(super) fn deliver(&mut self, env: &mut Env, ask: Ask, answer: Answer, wrote: bool) {
+        if let Some(used) = &ask.key {
+            self.keys_busy.remove(&(ask.namespace.clone(), used.key.clone()));
+        }
+        self.judge(env, &ask, &answer, wrote);
+        if let (Command::Heartbeat { lease } | Command::ReportProgress { lease, .. }, Ok(_)) =
+            (&ask.command, &answer)
+        {
+            self.beat(env, ask.id, *lease);
+        }
+        match ask.asker {
+            Asker::Timer { due, .. } => self.fired(env, &due, answer),
+            Asker::Claim { round, lease } => self.claimed(env, round, ask.id, lease, &answer),
+            asker => env.answer(asker, answer),
+        }
+    }
+
+    fn judge(&mut self, env: &mut Env, ask: &Ask, answer: &Answer, wrote: bool) {
+        let said = match answer {
+            Ok(reply) => {
+                env.coverage.count("command accepted", command_name(&ask.command));
+                let healthy = env.disk.is_healthy();
+                env.checks.claim(Invariant::G, healthy, || {
+                    format!("{}: acknowledged while the store is unhealthy", ask.id)
+                });
+                let silent = !wrote && lease_of(&ask.command).is_some();
+                match &ask.command {
+                    Command::PostEvents { .. } if silent => {
+                        env.coverage.moment("batch was a repeat");
+                    }
+                    Command::Complete { .. } | Command::Fail { .. } if silent => {
+                        env.coverage.moment("end told again");
+                    }
+                    _ => {}
+                }
+                Ok(reply)
+            }
+            Err(Refused::Rejected(rejection)) => {
+                env.coverage.rejection(rejection);
+                Err(rejection)
+            }
+            Err(refused) => {
+                let name = match refused {
+                    Refused::Overloaded => "overloaded",
+                    Refused::TooManyLive => "too_many_live",
+                    Refused::Unavailable => "unavailable",
+                    Refused::NotFound => "not_found",
+                    Refused::KeyReused => "key_reused",
+                    Refused::Interrupted | Refused::Rejected(_) | Refused::Lost => "interrupted",
+                };
+                env.coverage.count("refusal", name);
+                return;
+            }
+        };
+        let foreign =
+            env.checks.known.get(&ask.id).is_some_and(|known| known.namespace != ask.namespace);
+        env.checks.claim(Invariant::I, !foreign, || {
+            format!("{}: {answer:?} to somebody of another namespace", ask.id)
+        });
+        env.checks.answered(ask.id, &ask.command, &ask.marks, said, wrote);
+    }
+
+    /// Actors that have nothing to do leave; one panics now and then.
+    pub(crate) fn sweep(&mut self, env: &mut Env) -> Option<(Namespace, ExecutionId)> {
+        let idle: Vec<_> = self
+            .actors
+            .iter()
+            .filter(|(_, actor)| actor.inflight == 0)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in idle {
+            if env.chance.percent(40) {
+                env.coverage.moment("actor went home");
+                self.actors.remove(&id);
+            }
+        }
+        if self.actors.is_empty() || !env.chance.percent(15) || env.checks.is_closing() {
+            return None;
+        }
+        let nth = env.chance.below(self.actors.len());
+        let id = *self.actors.keys().nth(nth)?;
+        env.coverage.fault("actor panicked");
+        let actor = self.actors.remove(&id)?;
+        let namespace = actor.state?.spec.namespace.clone();
+        env.chance.percent(15).then_some((namespace, id))
+    }
+
+    /// Takes the place of a missing check, when the checkers are themselves tested.
+    fn spoil(&self, env: &mut Env, actor: &Actor, mut command: Command) -> Command {
+        let Some(held) = actor.state.as_ref().and_then(|state| state.lease.as_ref()) else {
+            return command;
+        };
+        if let Command::PostEvents { lease, batch, .. } = &mut command {
+            if *lease != held.id && env.sabotaged(Sabotage::StaleLease) {
+                (*lease, *batch) = (held.id, None);
+            }
+            let newest = held.batches.back().map(|(batch, _)| *batch);
+            if batch.is_some() && *batch <= newest && env.sabotaged(Sabotage::RepeatAppended) {
+                *batch = None;
+            }
+        }
+        command
+    }
+}
+
+fn barrier(actor: &Actor, ask: Ask, answer: Result<Reply, Rejection>) -> Entry {
+    let append = Append {
+        namespace: ask.namespace.clone(),
+        id: ask.id,
+        expected_seq: actor.state.as_ref().map_or(0, |s| s.seq),
+        records: Vec::new(),
+        standing: None,
+        summary: None,
+        snapshot: None,
+        idempotency: None,
+    };
+    let after = After {
+        generation: actor.generation,
+        poisoned: Rc::clone(&actor.poisoned),
+        deed: Deed::default(),
+        standing: None,
+        pulse: None,
+        feed: Arc::clone(&actor.feed),
+        spoke: false,
+        ended: None,
+        answer,
+        view: None,
+        ask,
+    };
+    Entry { append, after }
+}
+
+fn facets(state: &State) -> Facets {
+    Facets {
+        kind: state.id.kind(),
+        phase: state.phase,
+        name: state.spec.name.clone(),
+        queue: state.spec.queue.clone(),
+        runner: state.runner.as_ref().map(|r| r.id.clone()),
+        labels: state.spec.labels.clone(),
+        created_at: state.created_at,
+    }
+}
+
+fn encode(events: &[Event]) -> Vec<Record> {
+    let record = |event: &Event| {
+        let mut json = Vec::with_capacity(512);
+        event.encode(&mut json);
+        let (seq, private): (u64, Private) = (event.seq, event.private);
+        Record { seq, lifecycle: event.body.is_lifecycle(), private, json: json.into() }
+    };
+    events.iter().map(record).collect()
+}

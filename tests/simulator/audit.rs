@@ -1,0 +1,302 @@
+//! Looks at everything from time to time: what the server holds must be the fold of the log, and
+//! nothing may be in limbo.
+
+use heartline_actors::board::QueueKey;
+use heartline_execution::{
+    ExecutionId, Phase, Place, Span, Standing, State, Timestamp, event::Event, state,
+};
+use heartline_storage::{Cursor, ExecutionStore, Query, Stored};
+
+use super::{
+    checks::{Checks, Invariant},
+    server::Server,
+    world::World,
+};
+
+/// How late a timeout may be while nothing is wrong: the timer, the way to the actor, one look too
+/// early, and the commits before.
+const LATE: Span = Span::millis(25);
+/// Each further round of timeouts when more come up at once than may be under way.
+const ROUND: Span = Span::millis(10);
+/// How long nobody has to look at a queue or a deadline.
+const PATIENCE: Span = Span::millis(60);
+
+impl Checks {
+    /// A watcher is shown an event after the one at `before`.
+    pub(crate) fn shown(&mut self, id: ExecutionId, lifecycle: bool, before: u64, event: &Stored) {
+        let seq = event.record.seq;
+        let prev = if lifecycle { event.prev_lifecycle } else { seq.saturating_sub(1) };
+        self.claim(Invariant::C, prev == before && seq > before, || {
+            format!("{id}: a watcher that saw {before} is shown {seq}")
+        });
+        let known = self.known.get(&id).and_then(|k| k.log.get(before.max(seq) as usize - 1));
+        let same = known.is_some_and(|mine| mine.json == event.record.json);
+        self.claim(Invariant::C, same, || {
+            format!("{id}: event {seq} was shown and is not what the log has")
+        });
+    }
+
+    /// The newest lifecycle event up to `seq`.
+    pub(crate) fn lifecycle_before(&self, id: ExecutionId, seq: u64) -> u64 {
+        let log = self.known.get(&id).map_or(&[][..], |known| &known.log[..]);
+        let upto = log.iter().take_while(|record| record.seq <= seq);
+        upto.filter(|record| record.lifecycle).last().map_or(0, |record| record.seq)
+    }
+
+    /// A queue gave out `taken`: it must be the best there was.
+    pub(crate) fn taken(&mut self, key: &QueueKey, now: Timestamp, taken: Option<ExecutionId>) {
+        let best = self.live.iter().filter_map(|id| {
+            let known = &self.known[id];
+            let shadow = &known.shadow;
+            let here = shadow.phase == Some(Phase::Pending)
+                && shadow.queue == key.1.as_str()
+                && known.namespace == key.0
+                && shadow.due <= now
+                && !self.claiming.contains(id);
+            here.then_some((-shadow.priority, shadow.due, *id))
+        });
+        let best = best.min().map(|(.., id)| id);
+        self.claim(Invariant::D, best == taken, || {
+            format!("queue {key:?} gave {taken:?}; by the log it is {best:?}'s turn")
+        });
+        self.claiming.extend(taken);
+    }
+}
+
+fn fold(log: &[heartline_storage::Record]) -> Result<Option<State>, String> {
+    let mut folded = None;
+    for record in log {
+        let event = Event::decode(&record.json, record.private).map_err(|e| e.to_string())?;
+        state::apply(&mut folded, &event).map_err(|e| e.to_string())?;
+    }
+    Ok(folded)
+}
+
+fn json(state: &Option<State>) -> String {
+    serde_json::to_string(state).expect("a state is plain JSON")
+}
+
+impl World {
+    /// The server, when what it holds must be what the log says.
+    fn settled(&self) -> Option<&Server> {
+        self.server.as_ref().filter(|server| server.is_healthy())
+    }
+
+    /// What is cheap to look at.
+    pub(crate) fn audit(&mut self) {
+        let live = self.env.checks.live.len() as u64;
+        let rounds = live / self.env.settings.timeouts as u64;
+        self.env.checks.allow_late(Span(LATE.0 + rounds * ROUND.0));
+        let Some(server) = self.server.as_ref().filter(|server| server.is_healthy()) else {
+            return;
+        };
+        let (checks, now) = (&mut self.env.checks, self.env.now);
+        let limbo = server.board.limbo();
+        checks.claim(Invariant::J, limbo.is_empty(), || format!("in limbo: {limbo:?}"));
+        let mut overdue = None;
+        for id in &checks.live {
+            let deadlines = checks.known[id].deadlines();
+            let first = deadlines.into_iter().min_by_key(|(_, at)| *at);
+            let Some((kind, at)) = first else {
+                overdue = Some(format!("{id} has no deadline at all"));
+                break;
+            };
+            let excused = at.max(checks.excused_until);
+            if now > excused.plus(checks.late()).plus(PATIENCE) {
+                overdue = Some(format!("{id}: {kind:?} of {at} has not run out at {now}"));
+                break;
+            }
+        }
+        checks.claim(Invariant::J, overdue.is_none(), || overdue.unwrap_or_default());
+        if now > checks.excused_until.plus(PATIENCE) {
+            let neglected = server.neglected(now, PATIENCE);
+            checks.claim(Invariant::J, neglected.is_none(), || neglected.unwrap_or_default());
+        }
+        let bounds = [
+            ("appends in the journal", server.waiting_appends(), self.env.settings.journal + 3),
+            ("timeouts under way", server.timeouts_under_way(), self.env.settings.timeouts),
+            ("claims waiting", server.claims_waiting(), 64),
+            ("executions on the board", server.board.live(), self.env.settings.live + 40),
+            ("queues", server.board.queue_keys().count(), 6),
+        ];
+        for (what, held, bound) in bounds {
+            checks.claim(Invariant::H, held <= bound, || format!("{held} {what}, not {bound}"));
+        }
+    }
+
+    /// What takes longer.
+    pub(crate) fn audit_all(&mut self) {
+        if self.settled().is_none() {
+            return;
+        }
+        self.audit_board();
+        self.audit_lists();
+        let known = &self.env.checks.known;
+        if known.is_empty() {
+            return;
+        }
+        for _ in 0..4 {
+            let nth = self.env.chance.below(self.env.checks.known.len());
+            let id = *self.env.checks.known.keys().nth(nth).expect("it is below their number");
+            self.audit_log(id);
+        }
+    }
+
+    /// Board and live index against the log.
+    fn audit_board(&mut self) {
+        let Some(server) = self.server.as_ref() else { return };
+        let checks = &mut self.env.checks;
+        let mut indexed: Vec<Standing> = Vec::new();
+        let read = self.env.disk.store().live(&mut |standing| indexed.push(standing));
+        let mut found = read.err().map(|error| error.to_string());
+        if indexed.len() != checks.live.len() || server.board.live() != checks.live.len() {
+            found.get_or_insert(format!(
+                "{} live executions by the log, {} in the index, {} on the board",
+                checks.live.len(),
+                indexed.len(),
+                server.board.live()
+            ));
+        }
+        let (mut queued, mut leased) = (0, 0);
+        for standing in &indexed {
+            let on_board = server.board.standing(standing.id);
+            if on_board.as_deref() != Some(standing) {
+                found.get_or_insert(format!("{standing:?} stands on the board as {on_board:?}"));
+            }
+            let of = checks.known.get(&standing.id);
+            if let Some(differs) = of.and_then(|known| known.shadow.differs(standing)) {
+                found.get_or_insert(differs);
+            }
+            match standing.place {
+                Place::Queued { .. } => queued += 1,
+                Place::Leased(_) => leased += 1,
+                Place::Parked | Place::Over => {}
+            }
+        }
+        let now = self.env.now;
+        let keys = server.board.queue_keys().map(|key| server.board.queue(key, now));
+        let held = keys.fold((0, 0), |(all, out), queue| {
+            (all + queue.depth + queue.scheduled, out + queue.in_progress)
+        });
+        let claiming = checks.claiming.iter().filter(|id| {
+            checks.known.get(id).is_some_and(|known| known.shadow.phase == Some(Phase::Pending))
+        });
+        if held != (queued - claiming.count(), leased) {
+            found.get_or_insert(format!("queues hold {held:?} of {queued} queued, {leased} leased"));
+        }
+        let by_phase: usize = server.board.phases().values().sum();
+        if by_phase != checks.live.len() {
+            found.get_or_insert(format!("{by_phase} executions have a phase"));
+        }
+        let expected: usize = checks.live.iter().map(|id| checks.known[id].deadlines().len()).sum();
+        let armed: usize = server.board.armed().values().sum();
+        if armed > expected || expected - armed > server.timeouts_under_way() {
+            let firing = server.timeouts_under_way();
+            found.get_or_insert(format!("{armed} armed and {firing} firing of {expected}"));
+        }
+        let after = server.board.after_boot();
+        if after.returned + after.requeued + after.failed > server.leases_at_start {
+            found.get_or_insert(format!("{after:?} of {} leases", server.leases_at_start));
+        }
+        checks.claim(Invariant::D, found.is_none(), || found.unwrap_or_default());
+    }
+
+    /// The lists against the log: one filter, page by page.
+    fn audit_lists(&mut self) {
+        let namespace = self.namespaces[self.env.chance.below(2)].clone();
+        let phase = Phase::ALL[self.env.chance.below(6)];
+        let mut cursor: Option<Cursor> = None;
+        let mut listed = Vec::new();
+        loop {
+            let query = Query {
+                namespace: namespace.clone(),
+                phase: Some(phase),
+                kind: None,
+                name: None,
+                queue: None,
+                runner: None,
+                label: None,
+                id_prefix: None,
+                since: None,
+                until: None,
+                limit: 7,
+                cursor,
+            };
+            let page = match self.env.disk.store().list(&query) {
+                Ok(page) => page,
+                Err(error) => {
+                    self.env.checks.claim(Invariant::D, false, || error.to_string());
+                    return;
+                }
+            };
+            listed.extend(page.rows.into_iter().map(|row| (row.id, row.head)));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let known = self.env.checks.known.iter().filter(|(_, known)| {
+            known.namespace == namespace && known.shadow.phase == Some(phase)
+        });
+        let mut expected: Vec<_> = known
+            .map(|(id, known)| (known.shadow.created_at, *id, known.log.len() as u64))
+            .collect();
+        expected.sort_unstable_by(|a, b| b.cmp(a));
+        let expected: Vec<_> = expected.into_iter().map(|(_, id, head)| (id, head)).collect();
+        self.env.checks.claim(Invariant::D, expected == listed, || {
+            format!("the {phase:?} ones are {expected:?}; the list has {listed:?}")
+        });
+    }
+
+    /// One log against the disk, and its fold against the loaded state.
+    fn audit_log(&mut self, id: ExecutionId) {
+        self.env.coverage.moment("state replayed and compared");
+        let namespace = self.env.checks.known[&id].namespace.clone();
+        let found = self.env.disk.log(&namespace, id);
+        self.env.checks.read_back(&namespace, id, &found, &mut self.env.coverage);
+        let folded = fold(&self.env.checks.known[&id].log);
+        let loaded = self.env.disk.store().load(&namespace, id).map_err(|e| e.to_string());
+        let same = folded.is_ok() && folded.as_ref().map(json) == loaded.as_ref().map(json);
+        self.env.checks.claim(Invariant::D, same, || {
+            format!("{id}: the log folds to {folded:?}, the store loads {loaded:?}")
+        });
+        let weight = loaded.ok().flatten().map_or(0, |state| state.transcript.bytes());
+        let bound = self.env.settings.state_bytes + 4_096;
+        self.env.checks.claim(Invariant::H, weight <= bound, || {
+            format!("{id}: {weight} bytes of state, not {bound}")
+        });
+    }
+
+    /// After a start: nothing that was acknowledged or shown is missing anywhere.
+    pub(crate) fn read_back_all(&mut self) {
+        let known = self.env.checks.known.iter();
+        let mut all: Vec<_> = known.map(|(id, known)| (known.namespace.clone(), *id)).collect();
+        all.extend(self.env.checks.unknown_ids());
+        all.dedup();
+        for (namespace, id) in all {
+            let found = self.env.disk.log(&namespace, id);
+            self.env.checks.read_back(&namespace, id, &found, &mut self.env.coverage);
+        }
+    }
+
+    /// Nothing is left to happen: everybody has come to an end and was told.
+    pub(crate) fn audit_the_end(&mut self) {
+        if self.env.checks.violation().is_some() {
+            return;
+        }
+        let live = self.env.checks.live.clone();
+        self.env.checks.claim(Invariant::J, live.is_empty(), || {
+            format!("nothing more happens, and these still live: {live:?}")
+        });
+        let waiting: Vec<_> = self.watchers.iter().filter_map(|w| w.follows()).collect();
+        self.env.checks.claim(Invariant::C, waiting.is_empty(), || {
+            format!("watchers were never told the end of {waiting:?}")
+        });
+        self.read_back_all();
+        self.audit_board();
+        let ids: Vec<_> = self.env.checks.known.keys().copied().collect();
+        for id in ids {
+            self.audit_log(id);
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Fake clients: they create, cancel, answer and change executions, and send what makes no sense.
+
+use std::collections::BTreeMap;
+
+use heartline_execution::{
+    Command, ExecutionId, Kind, Name, Namespace, Phase, Span, Spec, command::TimeoutPatch,
+    spec::{Retry, Timeouts},
+};
+use heartline_storage::Idempotency;
+
+use super::{
+    checks::Invariant,
+    server::Ask,
+    words,
+    world::{Asker, Happening, World},
+};
+
+impl World {
+    pub(crate) fn client_acts(&mut self) {
+        if self.is_closing() {
+            return;
+        }
+        match self.env.chance.below(100) {
+            0..40 => {
+                let spec = Box::new(self.draw_spec());
+                let key = self.env.chance.percent(40).then(|| self.draw_key());
+                self.create(spec, key);
+            }
+            40..48 => {
+                let reason = Some("please".to_owned());
+                let grace = self.env.chance.one_in(2).then(|| self.env.millis(0, 200));
+                self.tell_any(Command::RequestCancel { reason, grace }, Vec::new());
+            }
+            48..66 => self.answer_a_question(),
+            66..80 => self.update_any(),
+            80..92 => self.nonsense(),
+            _ => {
+                let refused = words::garbage_is_refused(&mut self.env.chance);
+                self.env.checks.claim(Invariant::I, refused, || "garbage was accepted".to_owned());
+                self.env.coverage.moment("garbage refused");
+            }
+        }
+        let pause = self.env.millis(1, 40);
+        self.env.after(pause, Happening::ClientActs);
+    }
+
+    fn draw_spec(&mut self) -> Spec {
+        let kind = Kind::ALL[self.env.chance.below(2)];
+        let namespace = self.namespaces[usize::from(self.env.chance.one_in(4))].clone();
+        let busy = self.env.chance.percent(88);
+        let queue =
+            if busy { self.env.chance.below(2) } else { 2 };
+        let env = &mut self.env;
+        let timeouts = Timeouts {
+            schedule_to_start: env.millis(60, 1_500),
+            heartbeat: env.millis(80, 600),
+            start_to_close: env.chance.one_in(3).then(|| env.millis(100, 1_500)),
+            schedule_to_close: env.chance.one_in(4).then(|| env.millis(200, 3_000)),
+            progress: env.chance.one_in(3).then(|| env.millis(80, 600)),
+            waiting: env.millis(30, 800),
+            cancel: env.millis(20, 300),
+        };
+        let retry = Retry {
+            max_attempts: u32::try_from(env.chance.within(1, 4)).expect("it is small"),
+            initial_backoff: env.millis(0, 60),
+            factor: 1.0 + env.chance.unit() * 2.0,
+            max_backoff: env.millis(20, 200),
+        };
+        let label = ["red", "blue"][env.chance.below(2)];
+        Spec {
+            namespace,
+            queue: self.queues[queue].clone(),
+            input: env.chance.one_in(2).then(|| words::marked(0)),
+            labels: BTreeMap::from([("colour".to_owned(), label.to_owned())]),
+            priority: [0, 0, 5, -5][env.chance.below(4)],
+            timeouts,
+            retry,
+            start_at: env.chance.one_in(6).then(|| env.now.plus(env.millis(0, 300))),
+            ..Spec::new(kind, ["summarise", "translate"][env.chance.below(2)])
+        }
+    }
+
+    fn draw_key(&mut self) -> Idempotency {
+        let key = self.env.chance.within(1, 40);
+        // Now and then the same key comes with another body.
+        let body = u8::try_from(key).expect("it is small") ^ u8::from(self.env.chance.one_in(8));
+        Idempotency { key: format!("key-{key}"), fingerprint: [body; 32] }
+    }
+
+    /// Every try is for a new id, as the server would choose it.
+    pub(crate) fn create(&mut self, spec: Box<Spec>, key: Option<Idempotency>) {
+        let id = self.new_id(spec.kind);
+        let ask = Ask {
+            namespace: spec.namespace.clone(),
+            id,
+            command: Command::Create(spec.clone()),
+            asker: Asker::Creator { spec, key: key.clone() },
+            marks: Vec::new(),
+            key,
+            detached: false,
+            epoch: None,
+        };
+        self.env.send(Happening::Arrive(ask));
+    }
+
+    /// Some execution: mostly one that lives.
+    pub(crate) fn any(&mut self, only_live: bool) -> Option<(Namespace, ExecutionId)> {
+        let checks = &self.env.checks;
+        let live = only_live || self.env.chance.percent(85);
+        let id = if live {
+            let nth = self.env.chance.below(checks.live.len().max(1));
+            *checks.live.iter().nth(nth)?
+        } else {
+            let nth = self.env.chance.below(checks.known.len().max(1));
+            *checks.known.keys().nth(nth)?
+        };
+        Some((checks.known[&id].namespace.clone(), id))
+    }
+
+    fn tell_any(&mut self, command: Command, marks: Vec<u64>) {
+        if let Some((namespace, id)) = self.any(false) {
+            self.tell(namespace, id, command, marks);
+        }
+    }
+
+    fn tell(&mut self, namespace: Namespace, id: ExecutionId, command: Command, marks: Vec<u64>) {
+        let ask = Ask {
+            asker: Asker::Nobody,
+            namespace,
+            id,
+            command,
+            marks,
+            key: None,
+            detached: false,
+            epoch: None,
+        };
+        self.env.send(Happening::Arrive(ask));
+    }
+
+    fn answer_a_question(&mut self) {
+        let mark = self.env.mark();
+        let command = Command::Resume { input: Some(words::marked(mark)) };
+        let checks = &self.env.checks;
+        let waits = |id: &&ExecutionId| checks.known[*id].shadow.phase == Some(Phase::Waiting);
+        let waiting = checks.live.iter().find(waits).copied();
+        match waiting {
+            Some(id) if self.env.chance.percent(80) => {
+                let namespace = self.env.checks.known[&id].namespace.clone();
+                self.tell(namespace, id, command, vec![mark]);
+            }
+            _ => self.tell_any(command, vec![mark]),
+        }
+    }
+
+    fn update_any(&mut self) {
+        let env = &mut self.env;
+        let timeouts = TimeoutPatch {
+            schedule_to_start: env.chance.one_in(4).then(|| env.millis(20, 1_500)),
+            heartbeat: env.chance.one_in(4).then(|| env.millis(40, 600)),
+            start_to_close: env
+                .chance
+                .one_in(4)
+                .then(|| env.chance.one_in(2).then(|| env.millis(50, 900))),
+            ..TimeoutPatch::default()
+        };
+        let command = Command::Update {
+            labels: None,
+            priority: env.chance.one_in(2).then(|| [0, 5, -5, 9][env.chance.below(4)]),
+            timeouts,
+            if_match: env.chance.one_in(3).then(|| env.chance.within(1, 8)),
+        };
+        self.tell_any(command, Vec::new());
+    }
+
+    fn nonsense(&mut self) {
+        let kind = Kind::Agent;
+        match self.env.chance.below(6) {
+            0 => {
+                let timeouts =
+                    TimeoutPatch { heartbeat: Some(Span(1)), ..TimeoutPatch::default() };
+                let priority = Some(1_000_000);
+                let (labels, if_match) = (None, None);
+                self.tell_any(
+                    Command::Update { labels, priority, timeouts, if_match },
+                    Vec::new(),
+                );
+            }
+            1 => {
+                let grace = Some(Span(u64::MAX));
+                self.tell_any(Command::RequestCancel { reason: None, grace }, Vec::new());
+            }
+            2 => {
+                // One that was never created.
+                let id = self.new_id(kind);
+                let command = Command::Resume { input: None };
+                self.tell(Name::default_namespace(), id, command, Vec::new());
+            }
+            3 => {
+                // One whose creation is refused, and what follows it.
+                let spec = Spec { priority: 5_000, ..Spec::new(kind, "") };
+                let (namespace, id) = (spec.namespace.clone(), self.new_id(kind));
+                let create = Command::Create(Box::new(spec));
+                self.tell(namespace.clone(), id, create, Vec::new());
+                let cancel = Command::RequestCancel { reason: None, grace: None };
+                let ask = Ask {
+                    asker: Asker::Nobody,
+                    namespace,
+                    id,
+                    command: cancel,
+                    marks: Vec::new(),
+                    key: None,
+                    detached: false,
+                    epoch: None,
+                };
+                self.env.after(Span::millis(3), Happening::Arrive(ask));
+            }
+            4 => {
+                // One that exists already.
+                if let Some((namespace, id)) = self.any(true) {
+                    let spec = Spec { namespace: namespace.clone(), ..Spec::new(kind, "again") };
+                    self.tell(namespace, id, Command::Create(Box::new(spec)), Vec::new());
+                }
+            }
+            _ => {
+                // Another namespace's execution.
+                if let Some((namespace, id)) = self.any(true) {
+                    let foreign = usize::from(namespace == self.namespaces[0]);
+                    let namespace = self.namespaces[foreign].clone();
+                    let command = Command::Resume { input: None };
+                    self.tell(namespace, id, command, Vec::new());
+                }
+            }
+        }
+    }
+
+    /// The supervisor cannot keep the execution's actor alive.
+    pub(crate) fn give_up(&mut self, namespace: Namespace, id: ExecutionId) {
+        let epoch = self.server.as_ref().map(|server| server.epoch);
+        let ask = Ask {
+            asker: Asker::Nobody,
+            namespace,
+            id,
+            command: Command::GiveUp { evidence: "it keeps panicking".to_owned() },
+            marks: Vec::new(),
+            key: None,
+            detached: true,
+            epoch,
+        };
+        self.env.send(Happening::Arrive(ask));
+    }
+}

@@ -1,0 +1,210 @@
+//! The queues: waiting claims and claimable executions find each other, as in `actors::queues`.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use heartline_actors::board::QueueKey;
+use heartline_execution::{Command, ExecutionId, LeaseId, Reply, Span, Timestamp, event::RunnerInfo};
+
+use super::{
+    env::Env,
+    server::{Answer, Ask, Server},
+    world::{Asker, Happening},
+};
+
+/// A runner that asks for work.
+#[derive(Clone, Debug)]
+pub(crate) struct Claimant {
+    /// Of this poll.
+    pub(crate) serial: u64,
+    pub(crate) runner: usize,
+    pub(crate) info: RunnerInfo,
+    pub(crate) slots: usize,
+    pub(crate) key: QueueKey,
+    pub(crate) since: Timestamp,
+}
+
+/// A lease on its way to its runner.
+#[derive(Clone, Debug)]
+pub(crate) struct Granted {
+    pub(crate) id: ExecutionId,
+    pub(crate) lease: LeaseId,
+    pub(crate) heartbeat: Span,
+}
+
+struct Round {
+    claimant: Claimant,
+    taken: Vec<ExecutionId>,
+    open: usize,
+    granted: Vec<Granted>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Queues {
+    waiting: BTreeMap<QueueKey, VecDeque<Claimant>>,
+    timers: BTreeMap<QueueKey, Timestamp>,
+    rounds: BTreeMap<u64, Round>,
+    last_round: u64,
+    /// Polls whose runners have gone.
+    closed: BTreeSet<u64>,
+}
+
+impl Server {
+    /// A runner asks.
+    pub(crate) fn claim(&mut self, env: &mut Env, claimant: Claimant) {
+        let key = claimant.key.clone();
+        let closed = &self.queues.closed;
+        let waiting = self.queues.waiting.entry(key.clone()).or_default();
+        waiting.retain(|claim| !closed.contains(&claim.serial));
+        waiting.push_back(claimant);
+        self.pump(env, &key);
+    }
+
+    /// A poll is over for its runner.
+    pub(crate) fn close(&mut self, serial: u64) {
+        self.queues.closed.insert(serial);
+    }
+
+    /// Gives what there is to those who wait, first come, first served.
+    pub(super) fn pump(&mut self, env: &mut Env, key: &QueueKey) {
+        while let Some(waiting) = self.queues.waiting.get_mut(key) {
+            let Some(claimant) = waiting.pop_front() else { break };
+            if self.queues.closed.remove(&claimant.serial) {
+                continue;
+            }
+            let now = env.now;
+            let mut taken = Vec::new();
+            while taken.len() < claimant.slots {
+                let best = self.board.take(key, now);
+                env.checks.taken(key, now, best);
+                let Some(id) = best else { break };
+                taken.push(id);
+            }
+            if taken.is_empty() {
+                waiting.push_front(claimant);
+                break;
+            }
+            self.queues.last_round += 1;
+            let round = self.queues.last_round;
+            for id in &taken {
+                let lease = LeaseId(env.chance.u128());
+                let command = Command::Claim { lease, runner: claimant.info.clone() };
+                let ask = Ask {
+                    asker: Asker::Claim { round, lease },
+                    namespace: key.0.clone(),
+                    id: *id,
+                    command,
+                    marks: Vec::new(),
+                    key: None,
+                    detached: false,
+                epoch: Some(self.epoch),
+                };
+                env.send(Happening::Arrive(ask));
+            }
+            let open = taken.len();
+            let granted = Vec::new();
+            self.queues.rounds.insert(round, Round { claimant, taken, open, granted });
+        }
+        self.set_timer(env, key);
+    }
+
+    fn set_timer(&mut self, env: &mut Env, key: &QueueKey) {
+        if self.queues.waiting.get(key).is_none_or(VecDeque::is_empty) {
+            self.queues.waiting.remove(key);
+            self.queues.timers.remove(key);
+            return;
+        }
+        let Some(due) = self.board.next_due(key) else { return };
+        if self.queues.timers.insert(key.clone(), due) != Some(due) {
+            let happening = Happening::CameDue { epoch: self.epoch, key: key.clone() };
+            env.after(due.since(env.now), happening);
+        }
+    }
+
+    /// A scheduled execution has become claimable.
+    pub(crate) fn came_due(&mut self, env: &mut Env, key: &QueueKey) {
+        if self.queues.timers.get(key).is_some_and(|at| *at <= env.now) {
+            self.queues.timers.remove(key);
+            env.coverage.moment("claim waited for a due time");
+            self.pump(env, key);
+        }
+    }
+
+    pub(super) fn claimed(
+        &mut self,
+        env: &mut Env,
+        round: u64,
+        id: ExecutionId,
+        lease: LeaseId,
+        answer: &Answer,
+    ) {
+        let Some(open) = self.queues.rounds.get_mut(&round) else { return };
+        if let Ok(Reply::Claimed { heartbeat, .. }) = answer {
+            open.granted.push(Granted { id, lease, heartbeat: *heartbeat });
+        }
+        open.open -= 1;
+        if open.open > 0 {
+            return;
+        }
+        let Some(Round { claimant, taken, granted, .. }) = self.queues.rounds.remove(&round) else {
+            return;
+        };
+        for id in &taken {
+            env.checks.claiming.remove(id);
+        }
+        let stirred: Vec<_> = taken.iter().filter_map(|id| self.board.settle(*id)).collect();
+        let gone = self.queues.closed.contains(&claimant.serial);
+        if granted.is_empty() {
+            env.coverage.moment("claim came to nothing");
+            if !gone {
+                self.claim(env, claimant);
+            }
+        } else if gone {
+            self.queues.closed.remove(&claimant.serial);
+            env.coverage.moment("lease granted to nobody");
+            self.release(env, &claimant.key, granted);
+        } else {
+            let (runner, serial) = (claimant.runner, claimant.serial);
+            env.send(Happening::Granted { runner, serial, epoch: self.epoch, granted });
+        }
+        for key in stirred {
+            self.pump(env, &key);
+        }
+    }
+
+    /// Leases that nobody is there to take go back at once.
+    fn release(&mut self, env: &mut Env, key: &QueueKey, granted: Vec<Granted>) {
+        for granted in granted {
+            let ask = Ask {
+                asker: Asker::Nobody,
+                namespace: key.0.clone(),
+                id: granted.id,
+                command: Command::Release { lease: granted.lease },
+                marks: Vec::new(),
+                key: None,
+                detached: false,
+                epoch: Some(self.epoch),
+            };
+            env.send(Happening::Arrive(ask));
+        }
+    }
+
+    /// Claims that wait although their queue has something to give, for longer than `patience`.
+    pub(crate) fn neglected(&self, now: Timestamp, patience: Span) -> Option<String> {
+        let old = |claimant: &&Claimant| {
+            !self.queues.closed.contains(&claimant.serial)
+                && now.since(claimant.since) > patience
+        };
+        let waiting = self.queues.waiting.iter();
+        let claimant = waiting.filter_map(|(key, claims)| {
+            let figures = self.board.queue(key, now);
+            let idle = figures.oldest_age.is_some_and(|age| age > patience);
+            claims.iter().find(old).filter(|_| idle)
+        });
+        claimant.map(|claimant| format!("{claimant:?} waits at a full queue")).next()
+    }
+
+    pub(crate) fn claims_waiting(&self) -> usize {
+        self.queues.waiting.values().map(VecDeque::len).sum()
+    }
+}

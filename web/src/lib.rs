@@ -1,0 +1,31 @@
+//! The edge: HTTP, SSE and WebSocket.
+//!
+//! Requests are read strictly into wire types, handed to the actors' [`Handle`](heartline_actors::Handle), and answered;
+//! what is served of a log are its stored bytes. Deliberately absent: the rules of the lifecycle,
+//! storage, signals, and what serves a dashboard.
+
+mod answer;
+mod app;
+mod body;
+mod connection;
+mod drain;
+mod encode;
+mod error;
+mod gate;
+mod hosts;
+mod json;
+mod metrics;
+mod nearest;
+mod openapi;
+mod query;
+mod routes;
+mod schema;
+mod serve;
+mod sse;
+mod view;
+mod watching;
+mod wire;
+mod ws;
+
+pub use error::{Code, Problem};
+pub use serve::{Edge, serve};

@@ -1,0 +1,150 @@
+//! What operators and their tools ask: queues, runners, the supervisor, health, metrics, the API's
+//! own description, and the page at `/`.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, HeaderValue},
+};
+use serde::Serialize;
+
+use super::{Answer, Shared, json, json_bytes, no_parameters, text};
+use crate::{
+    app::name_of,
+    error::{Code, Problem},
+    schema,
+};
+
+/// Every queue that holds something or that a runner has asked.
+#[utoipa::path(
+    get, path = "/v1/queues", tag = "operations", operation_id = "listQueues",
+    responses((status = 200, description = "Queues", body = schema::Queues)),
+)]
+pub(crate) async fn queues(app: Shared, request: HttpRequest) -> Answer {
+    #[derive(Serialize)]
+    struct Queues {
+        queues: Vec<heartline_actors::QueueView>,
+    }
+    no_parameters(&request)?;
+    json(&Queues { queues: app.handle.queues(&app.namespace) })
+}
+
+/// One queue.
+#[utoipa::path(
+    get, path = "/v1/queues/{queue}", tag = "operations", operation_id = "getQueue",
+    params(("queue" = String, Path, description = "The queue")),
+    responses((status = 200, description = "The queue", body = schema::Queue)),
+)]
+pub(crate) async fn queue(app: Shared, request: HttpRequest) -> Answer {
+    no_parameters(&request)?;
+    let name = name_of(&request, "queue")?;
+    let queue = app.handle.queue(&app.namespace, &name).ok_or_else(|| {
+        let detail = format!("Nothing was ever put into queue \"{name}\" or asked of it.");
+        Problem::new(Code::QueueNotFound, detail)
+    })?;
+    json(&queue)
+}
+
+/// Every runner known, freshest first.
+#[utoipa::path(
+    get, path = "/v1/runners", tag = "operations", operation_id = "listRunners",
+    responses((status = 200, description = "Runners", body = schema::Runners)),
+)]
+pub(crate) async fn runners(app: Shared, request: HttpRequest) -> Answer {
+    #[derive(Serialize)]
+    struct Runners {
+        runners: Vec<heartline_actors::RunnerView>,
+    }
+    no_parameters(&request)?;
+    json(&Runners { runners: app.handle.runners(&app.namespace) })
+}
+
+/// One runner.
+#[utoipa::path(
+    get, path = "/v1/runners/{id}", tag = "operations", operation_id = "getRunner",
+    params(("id" = String, Path, description = "The runner")),
+    responses((status = 200, description = "The runner", body = schema::RunnerStatus)),
+)]
+pub(crate) async fn runner(app: Shared, request: HttpRequest) -> Answer {
+    no_parameters(&request)?;
+    let name = name_of(&request, "id")?;
+    let runner = app.handle.runner(&app.namespace, &name).ok_or_else(|| {
+        let detail = format!("No runner with the id \"{name}\" has been seen since the server started.");
+        Problem::new(Code::RunnerNotFound, detail)
+    })?;
+    json(&runner)
+}
+
+/// How things stand.
+#[utoipa::path(
+    get, path = "/v1/supervisor", tag = "operations", operation_id = "getSupervisor",
+    responses((status = 200, description = "Store, actors, deadlines, limbo audit, journal, feed, boot report", body = schema::Supervisor)),
+)]
+pub(crate) async fn supervisor(app: Shared, request: HttpRequest) -> Answer {
+    no_parameters(&request)?;
+    json(&app.handle.supervisor())
+}
+
+/// Whether the process answers.
+#[utoipa::path(
+    get, path = "/livez", tag = "operations", operation_id = "livez",
+    responses((status = 200, description = "It does", body = String, content_type = "text/plain")),
+)]
+pub(crate) async fn livez(request: HttpRequest) -> Answer {
+    no_parameters(&request)?;
+    Ok(text("live\n"))
+}
+
+/// Whether writes are accepted.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operations", operation_id = "readyz",
+    responses((status = 200, description = "They are", body = String, content_type = "text/plain")),
+)]
+pub(crate) async fn readyz(app: Shared, request: HttpRequest) -> Answer {
+    no_parameters(&request)?;
+    app.handle.ready()?;
+    Ok(text("ready\n"))
+}
+
+/// Figures, as OpenMetrics text.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operations", operation_id = "metrics",
+    responses((status = 200, description = "Figures", body = String, content_type = "application/openmetrics-text")),
+)]
+pub(crate) async fn metrics(app: Shared, request: HttpRequest) -> Answer {
+    no_parameters(&request)?;
+    let figures = app.metrics.encode(&app.handle.supervisor(), app.handle.ready().is_ok());
+    let media = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, media)).body(figures))
+}
+
+/// This description.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "operations", operation_id = "openapi",
+    responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value, content_type = "application/json")),
+)]
+pub(crate) async fn openapi(app: Shared, request: HttpRequest) -> Answer {
+    no_parameters(&request)?;
+    Ok(json_bytes(app.openapi.clone()))
+}
+
+const PAGE: &str = include_str!("../page.html");
+
+/// Nothing on the page loads, runs, posts or is framed.
+const PAGE_HEADERS: [(&str, &str); 6] = [
+    ("content-type", "text/html; charset=utf-8"),
+    ("content-security-policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+];
+
+/// The page at `/`.
+pub(crate) async fn page(request: HttpRequest) -> Answer {
+    no_parameters(&request)?;
+    let mut response = HttpResponse::Ok();
+    for header in PAGE_HEADERS {
+        response.insert_header(header);
+    }
+    Ok(response.body(PAGE))
+}

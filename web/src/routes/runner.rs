@@ -1,0 +1,221 @@
+//! The runner's side of an execution. Each call names the lease it writes under; the domain
+//! refuses any but the current one.
+//!
+//! Posting events is the hot path: nothing is copied that need not be, and the answer is written
+//! by hand.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::{BufMut as _, BytesMut};
+use heartline_actors::Granted;
+use heartline_execution::{Command, Content, Reply, Span, content::FieldError};
+
+use super::{Answer, Shared, json_bytes, no_parameters};
+use crate::{
+    answer::check_schema,
+    app::{App, execution_of, name_of},
+    body,
+    connection::Connection,
+    error::{Code, Problem},
+    schema, wire,
+};
+
+/// The largest whole number that every JSON reader keeps exactly.
+const INTEGER_MAX: u64 = (1 << 53) - 1;
+
+/// Append what the runner produced.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/events", tag = "runners", operation_id = "postEvents",
+    params(("id" = String, Path, description = "The execution")),
+    request_body = wire::PostEvents,
+    responses((status = 200, description = "They are in the log; a repeated batch answers as before", body = schema::Done)),
+)]
+pub(crate) async fn post_events(app: Shared, request: HttpRequest, payload: web::Payload) -> Answer {
+    no_parameters(&request)?;
+    let id = execution_of(&request)?;
+    let bytes = body::read(&app, &request, payload).await?;
+    let command = posted(&app, &bytes)?;
+    drop(bytes);
+    done(app.handle.command(&app.namespace, id, command).await?)
+}
+
+fn posted(app: &App, bytes: &[u8]) -> Result<Command, Problem> {
+    let wire::PostEvents { lease, batch, events } = body::parse(app, bytes)?;
+    let (most, largest) = (app.config.http.batch_events, app.config.http.event_bytes);
+    if events.is_empty() || events.len() > most {
+        let message = format!("has {} events; from 1 to {most} are allowed", events.len());
+        return Err(Problem::at(Code::Invalid, "/events", message));
+    }
+    if batch.is_some_and(|batch| batch > INTEGER_MAX) {
+        return Err(Problem::at(Code::Invalid, "/batch", format!("must be a whole number from 0 to {INTEGER_MAX}")));
+    }
+    let mut contents = Vec::with_capacity(events.len());
+    for (index, event) in events.into_iter().enumerate() {
+        let length = event.data.get().len();
+        if length > largest {
+            let message = format!("has {length} bytes; at most {largest} are allowed");
+            return Err(Problem::at(Code::BodyTooLarge, format!("/events/{index}/data"), message));
+        }
+        let content = Content::parse(&event.type_name, event.data).map_err(|errors| within(index, errors))?;
+        contents.push(content);
+    }
+    Ok(Command::PostEvents { lease, batch, events: contents })
+}
+
+/// The errors of the event at `index`, with pointers from the body's root.
+#[cold]
+fn within(index: usize, errors: Vec<FieldError>) -> Problem {
+    let from_root = |error: FieldError| FieldError { pointer: format!("/events/{index}{}", error.pointer), ..error };
+    Problem::fields(Code::Invalid, errors.into_iter().map(from_root).collect())
+}
+
+/// `{"seq":…,"cancel_requested":…}`.
+pub(crate) fn done(reply: Reply) -> Answer {
+    match reply {
+        Reply::Done { seq, cancel_requested } => {
+            Ok(json_bytes(format!("{{\"seq\":{seq},\"cancel_requested\":{cancel_requested}}}")))
+        }
+        Reply::Claimed { .. } => Err(Problem::new(Code::Internal, "The reply does not fit the command.")),
+    }
+}
+
+/// Take work from a queue, or wait for some.
+#[utoipa::path(
+    post, path = "/v1/queues/{queue}/claim", tag = "runners", operation_id = "claim",
+    params(("queue" = String, Path, description = "The queue")),
+    request_body = wire::Claim,
+    responses(
+        (status = 200, description = "Leases", body = schema::Claimed),
+        (status = 204, description = "There was nothing, for as long as was asked"),
+    ),
+)]
+pub(crate) async fn claim(app: Shared, request: HttpRequest, payload: web::Payload) -> Answer {
+    no_parameters(&request)?;
+    let queue = name_of(&request, "queue")?;
+    let bytes = body::read(&app, &request, payload).await?;
+    let wanted: wire::Claim = body::parse(&app, &bytes)?;
+    let most = u64::try_from(app.config.http.long_poll_max.as_micros()).unwrap_or(u64::MAX);
+    let (slots, wait) = (wanted.slots, Span(wanted.wait.0.min(most)));
+    let runner = wanted.into_runner(app.config.http.claim_slots_max)?;
+    let peer = request.conn_data::<Connection>().map(|connection| connection.peer());
+    let alive: Box<dyn Fn() -> bool + Send> = match &peer {
+        Some(peer) => Box::new(peer.probe()),
+        None => Box::new(|| true),
+    };
+    let claim = heartline_actors::Claim { queue, runner, slots, wait, alive };
+    let granted = tokio::select! {
+        granted = app.handle.claim(&app.namespace, claim) => granted?,
+        () = app.draining.begun() => Vec::new(),
+    };
+    if granted.is_empty() {
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    Ok(json_bytes(leases(&granted)))
+}
+
+fn leases(granted: &[Granted]) -> BytesMut {
+    let mut json = BytesMut::with_capacity(granted.iter().map(|g| g.execution.len() + 128).sum());
+    json.put_slice(b"{\"leases\":[");
+    for (index, Granted { execution, attempt, lease, heartbeat, .. }) in granted.iter().enumerate() {
+        if index > 0 {
+            json.put_u8(b',');
+        }
+        json.put_slice(b"{\"execution\":");
+        json.put_slice(execution);
+        let rest = format!(",\"attempt\":{attempt},\"lease\":\"{lease}\",\"heartbeat\":\"{heartbeat}\"}}");
+        json.put_slice(rest.as_bytes());
+    }
+    json.put_slice(b"]}");
+    json
+}
+
+/// A sign of life, with progress where there is some.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/heartbeat", tag = "runners", operation_id = "heartbeat",
+    params(("id" = String, Path, description = "The execution")),
+    request_body = wire::Heartbeat,
+    responses((status = 200, description = "Heard", body = schema::Beat)),
+)]
+pub(crate) async fn heartbeat(app: Shared, request: HttpRequest, payload: web::Payload) -> Answer {
+    no_parameters(&request)?;
+    let id = execution_of(&request)?;
+    let bytes = body::read(&app, &request, payload).await?;
+    let wire::Heartbeat { lease, progress } = body::parse(&app, &bytes)?;
+    if let Some(progress) = &progress {
+        progress.validate("/progress").map_err(|error| Problem::fields(Code::Invalid, vec![error]))?;
+    }
+    let beat = app.handle.heartbeat(&app.namespace, id, lease, progress).await?;
+    let (cancel_requested, deadline) = (beat.cancel_requested, beat.deadline);
+    Ok(json_bytes(format!("{{\"cancel_requested\":{cancel_requested},\"deadline\":\"{deadline}\"}}")))
+}
+
+/// The runner finished.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/complete", tag = "runners", operation_id = "complete",
+    params(("id" = String, Path, description = "The execution")),
+    request_body = wire::Complete,
+    responses((status = 200, description = "Completed; asking again under the same lease answers the same", body = schema::Done)),
+)]
+pub(crate) async fn complete(app: Shared, request: HttpRequest, payload: web::Payload) -> Answer {
+    no_parameters(&request)?;
+    let id = execution_of(&request)?;
+    let bytes = body::read(&app, &request, payload).await?;
+    let wire::Complete { lease, output } = body::parse(&app, &bytes)?;
+    let command = Command::Complete { lease, output: output.map(wire::one_line) };
+    done(app.handle.command(&app.namespace, id, command).await?)
+}
+
+/// The runner failed.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/fail", tag = "runners", operation_id = "fail",
+    params(("id" = String, Path, description = "The execution")),
+    request_body = wire::Fail,
+    responses((status = 200, description = "The attempt failed; it is retried where the policy says so", body = schema::Done)),
+)]
+pub(crate) async fn fail(app: Shared, request: HttpRequest, payload: web::Payload) -> Answer {
+    no_parameters(&request)?;
+    let id = execution_of(&request)?;
+    let bytes = body::read(&app, &request, payload).await?;
+    let told: wire::Fail = body::parse(&app, &bytes)?;
+    let lease = told.lease;
+    let command = Command::Fail { lease, error: told.into_failure()? };
+    done(app.handle.command(&app.namespace, id, command).await?)
+}
+
+/// The runner asks a person.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/wait", tag = "runners", operation_id = "wait",
+    params(("id" = String, Path, description = "The execution")),
+    request_body = wire::Wait,
+    responses((status = 200, description = "The question stands", body = schema::Done)),
+)]
+pub(crate) async fn wait(app: Shared, request: HttpRequest, payload: web::Payload) -> Answer {
+    no_parameters(&request)?;
+    let id = execution_of(&request)?;
+    let bytes = body::read(&app, &request, payload).await?;
+    let asked: wire::Wait = body::parse(&app, &bytes)?;
+    asked.check()?;
+    let wire::Wait { lease, prompt, schema, timeout, hold } = asked;
+    let schema = schema.map(wire::one_line);
+    if let Some(schema) = schema.clone() {
+        web::block(move || check_schema(&schema))
+            .await
+            .map_err(|error| Problem::new(Code::Internal, format!("The schema could not be checked: {error}.")))??;
+    }
+    let command = Command::Wait { lease, prompt, schema, timeout, hold };
+    done(app.handle.command(&app.namespace, id, command).await?)
+}
+
+/// The runner has stopped on request.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/cancelled", tag = "runners", operation_id = "confirmCancelled",
+    params(("id" = String, Path, description = "The execution")),
+    request_body = wire::Cancelled,
+    responses((status = 200, description = "Cancelled", body = schema::Done)),
+)]
+pub(crate) async fn cancelled(app: Shared, request: HttpRequest, payload: web::Payload) -> Answer {
+    no_parameters(&request)?;
+    let id = execution_of(&request)?;
+    let bytes = body::read(&app, &request, payload).await?;
+    let wire::Cancelled { lease } = body::parse(&app, &bytes)?;
+    done(app.handle.command(&app.namespace, id, Command::ConfirmCancelled { lease }).await?)
+}

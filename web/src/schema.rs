@@ -1,0 +1,416 @@
+//! What answers look like, for `/openapi.json`. Answers are written elsewhere (most of them as
+//! bytes that are encoded once); a test reads real ones back by these types.
+
+#![allow(dead_code)] // The types are descriptions.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+macro_rules! described {
+    ($($(#[doc = $doc:literal])* $(#[schema($($schema:tt)*)])? $name:ident { $($(#[$attribute:meta])* $field:ident: $type:ty,)* })*) => {$(
+        $(#[doc = $doc])*
+        #[derive(Debug, Serialize, Deserialize, ToSchema)]
+        #[serde(deny_unknown_fields)]
+        $(#[schema($($schema)*)])?
+        pub(crate) struct $name {
+            $($(#[$attribute])* pub(crate) $field: $type,)*
+        }
+    )*};
+}
+
+/// Agent or workflow.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    Agent,
+    Workflow,
+}
+
+/// Where an execution is in its life; the last three are final.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Phase {
+    Pending,
+    InProgress,
+    Waiting,
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+/// Which events a reader sees, and in which words.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) enum ViewName {
+    /// Everything.
+    #[serde(rename = "full")]
+    Full,
+    /// The lifecycle.
+    #[serde(rename = "status")]
+    Status,
+    /// AG-UI 1.0.
+    #[serde(rename = "agui")]
+    AgUi,
+}
+
+described! {
+    /// What went wrong with an execution, for a person.
+    Failure {
+        /// Stable and machine-readable.
+        code: String,
+        /// One sentence.
+        message: String,
+        /// Evidence.
+        #[serde(default)]
+        detail: Option<String>,
+        /// What to do.
+        #[serde(default)]
+        hint: Option<String>,
+        /// Whether another attempt could go better.
+        retryable: bool,
+    }
+
+    /// A runner, as it described itself.
+    RunnerInfo {
+        id: String,
+        #[serde(default)]
+        name: Option<String>,
+        #[serde(default)]
+        host: Option<String>,
+        #[serde(default)]
+        pid: Option<u32>,
+        #[serde(default)]
+        version: Option<String>,
+    }
+
+    /// How far an execution is.
+    Progress {
+        /// Within 0 and 1.
+        #[schema(minimum = 0, maximum = 1)]
+        #[serde(default)]
+        fraction: Option<f64>,
+        #[schema(max_length = 1000)]
+        #[serde(default)]
+        message: Option<String>,
+    }
+
+    /// An armed timeout.
+    Deadline {
+        /// What runs out.
+        kind: String,
+        #[schema(format = DateTime)]
+        at: String,
+    }
+
+    /// Timeouts as they stand; durations such as `30s`.
+    Timeouts {
+        schedule_to_start: String,
+        heartbeat: String,
+        start_to_close: Option<String>,
+        schedule_to_close: Option<String>,
+        progress: Option<String>,
+        waiting: String,
+        cancel: String,
+    }
+
+    /// What happens after a failed attempt.
+    Retry {
+        max_attempts: u32,
+        initial_backoff: String,
+        factor: f64,
+        max_backoff: String,
+    }
+
+    /// An open question to a person.
+    Question {
+        prompt: Option<String>,
+        schema: Option<Value>,
+        since: String,
+        until: String,
+        hold: bool,
+    }
+
+    /// A requested cancellation and how far it got.
+    CancelState {
+        reason: Option<String>,
+        requested_at: String,
+        deadline: String,
+        delivered_at: Option<String>,
+        acknowledged_at: Option<String>,
+    }
+
+    /// One run of an agent or a workflow.
+    Execution {
+        #[schema(example = "aex_01981f000000700080000000000000ab")]
+        id: String,
+        kind: Kind,
+        name: String,
+        namespace: String,
+        queue: String,
+        phase: Phase,
+        /// Why that phase.
+        reason: Option<String>,
+        error: Option<Failure>,
+        attempt: u32,
+        max_attempts: u32,
+        runner: Option<RunnerInfo>,
+        progress: Option<Progress>,
+        input: Option<Value>,
+        output: Option<Value>,
+        labels: BTreeMap<String, String>,
+        priority: i32,
+        concurrency_key: Option<String>,
+        parent_id: Option<String>,
+        retry_of: Option<String>,
+        timeouts: Timeouts,
+        retry: Retry,
+        /// What runs out next.
+        deadline: Option<Deadline>,
+        waiting: Option<Question>,
+        cancel: Option<CancelState>,
+        /// The last answer a person gave.
+        answer: Option<Value>,
+        start_at: Option<String>,
+        #[schema(format = DateTime)]
+        created_at: String,
+        started_at: Option<String>,
+        finished_at: Option<String>,
+        /// Where its log ends.
+        seq: u64,
+    }
+
+    /// Who could take an execution now.
+    Dispatch {
+        /// `ready`, `no_runner_ever`, `all_lost`, `all_full`, `limit_held` or `paused`.
+        verdict: String,
+        runners_live: u64,
+        slots_free: u64,
+        message: String,
+    }
+
+    /// A new execution.
+    Created {
+        execution: Execution,
+        dispatch: Dispatch,
+    }
+
+    /// A page of executions, newest first.
+    Listed {
+        executions: Vec<Execution>,
+        next_cursor: Option<String>,
+    }
+
+    /// An entry of an execution's log.
+    Event {
+        /// Dense from 1.
+        seq: u64,
+        /// The seq of the event before, in this view.
+        prev: u64,
+        execution_id: String,
+        attempt: u32,
+        #[schema(format = DateTime)]
+        time: String,
+        /// `execution.*`, or an AG-UI 1.0 event type.
+        r#type: String,
+        data: Value,
+    }
+
+    /// A page of a log.
+    EventPage {
+        events: Vec<Event>,
+        /// Where the log ends.
+        head: u64,
+        /// Whether it will not grow.
+        terminal: bool,
+    }
+
+    /// Done, and in the log.
+    Done {
+        /// Where the log ends, or ended after the batch that is repeated.
+        seq: u64,
+        /// Whether the execution was asked to stop.
+        cancel_requested: bool,
+    }
+
+    /// The answer to a heartbeat.
+    Beat {
+        cancel_requested: bool,
+        /// The next one must come before.
+        #[schema(format = DateTime)]
+        deadline: String,
+    }
+
+    /// A granted lease.
+    Lease {
+        execution: ExecutionWithState,
+        attempt: u32,
+        /// Goes with every call for the execution.
+        lease: String,
+        /// Its heartbeat timeout.
+        heartbeat: String,
+    }
+
+    /// Granted leases.
+    Claimed {
+        leases: Vec<Lease>,
+    }
+
+    /// Why an execution is where it is.
+    Explanation {
+        /// One sentence.
+        summary: String,
+        /// Stable and machine-readable.
+        cause: String,
+        evidence: Vec<String>,
+        next_deadline: Option<Deadline>,
+        actions: Vec<String>,
+    }
+
+    /// Of a distribution.
+    Quantiles {
+        p50: f64,
+        p99: f64,
+        max: f64,
+        count: u64,
+    }
+
+    /// A queue.
+    Queue {
+        queue: String,
+        /// Claimable now.
+        depth: u64,
+        /// Delayed or backing off.
+        scheduled: u64,
+        in_progress: u64,
+        claims_waiting: u64,
+        oldest_age: Option<String>,
+        claim_latency_ms: Quantiles,
+        runners_live: u64,
+        runners_known: u64,
+        dispatch: Dispatch,
+    }
+
+    /// Queues.
+    Queues {
+        queues: Vec<Queue>,
+    }
+
+    /// A runner and how it is.
+    RunnerStatus {
+        id: String,
+        #[serde(default)]
+        name: Option<String>,
+        #[serde(default)]
+        host: Option<String>,
+        #[serde(default)]
+        pid: Option<u32>,
+        #[serde(default)]
+        version: Option<String>,
+        /// `live`, `late` or `lost`.
+        status: String,
+        /// Queues it polled, and when last.
+        queues: BTreeMap<String, String>,
+        slots: u32,
+        slots_free: u32,
+        /// Executions it holds.
+        leases: Vec<String>,
+        first_seen: String,
+        last_seen: String,
+    }
+
+    /// Runners.
+    Runners {
+        runners: Vec<RunnerStatus>,
+    }
+
+    /// How things stand.
+    Supervisor {
+        started_at: String,
+        now: String,
+        version: String,
+        store: Value,
+        actors: BTreeMap<String, u64>,
+        restarts: u64,
+        deadlines: Value,
+        limbo: Value,
+        journal: Value,
+        feed: Value,
+        boot: Value,
+        executions: BTreeMap<String, u64>,
+    }
+
+    /// A broken rule.
+    FieldError {
+        /// RFC 6901 into the body, or `?name` for a query parameter.
+        pointer: String,
+        message: String,
+    }
+
+    /// RFC 9457.
+    #[schema(example = json!({
+        "type": "urn:heartline:problem:invalid", "title": "The request is well-formed and wrong", "status": 422,
+        "code": "invalid", "detail": "/name: is required", "request_id": "5f0c61a200000001",
+        "errors": [{"pointer": "/name", "message": "is required"}]
+    }))]
+    Problem {
+        /// `urn:heartline:problem:` and the code.
+        r#type: String,
+        title: String,
+        status: u16,
+        /// Stable and machine-readable.
+        code: String,
+        detail: String,
+        request_id: String,
+        #[serde(default)]
+        errors: Vec<FieldError>,
+    }
+}
+
+/// An execution with what its runner made of it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ExecutionWithState {
+    #[serde(flatten)]
+    pub(crate) execution: Execution,
+    pub(crate) state: State,
+}
+
+/// The fold of the content, keyed by id.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct State {
+    pub(crate) messages: BTreeMap<String, Value>,
+    pub(crate) tool_calls: BTreeMap<String, Value>,
+    pub(crate) sub_agents: BTreeMap<String, Value>,
+    pub(crate) todos: BTreeMap<String, Value>,
+    pub(crate) tasks: BTreeMap<String, Value>,
+    pub(crate) artifacts: BTreeMap<String, Value>,
+    pub(crate) custom: BTreeMap<String, Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use heartline_execution::{ExecutionId, Kind, Spec, State as Fold, Timestamp, command::Signs};
+
+    use super::*;
+
+    #[test]
+    fn a_real_execution_is_as_described() {
+        let id = ExecutionId::new(Kind::Agent, 7);
+        let context = heartline_execution::decide::Context { id, now: Timestamp(1), random: 0.0, state_limit: 1 };
+        let spec = Box::new(Spec::new(Kind::Agent, "n"));
+        let command = heartline_execution::Command::Create(spec);
+        let decision = heartline_execution::decide(None, command, &context).unwrap();
+        let state = Fold::apply(None, &decision.events[0]);
+        let json = serde_json::to_vec(&state.execution(Signs::default())).unwrap();
+        let described: Execution = serde_json::from_slice(&json).unwrap();
+        assert_eq!(described.id, id.to_string());
+    }
+
+    #[test]
+    fn a_real_problem_is_as_described() {
+        let problem = crate::error::Problem::at(crate::error::Code::Invalid, "/a", "wrong");
+        let described: Problem = serde_json::from_slice(&problem.json("r")).unwrap();
+        assert_eq!((described.status, described.errors.len()), (422, 1));
+    }
+}

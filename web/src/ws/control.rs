@@ -1,0 +1,187 @@
+//! The control half of a socket: an actor that reads the client's frames, answers what can be
+//! answered at once, and leaves the rest on the desk.
+
+use actix::{Actor, ActorContext as _, StreamHandler};
+use actix_http::ws::{CloseReason, Item, Message, ProtocolError};
+use actix_web_actors::ws::WebsocketContext;
+use bytes::{Bytes, BytesMut};
+
+use super::{
+    desk::{Close, Desk},
+    frames, ops,
+};
+
+/// What a socket is for.
+pub(super) enum Role {
+    /// Subscribes and is shown events.
+    Watcher {
+        /// Sent first.
+        hello: String,
+        /// Stands as `request_id` in problems.
+        connection: String,
+        max_depth: usize,
+    },
+    /// Gets back what it sends.
+    Echo,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    Binary,
+}
+
+/// See the module.
+pub(super) struct Control {
+    desk: Desk,
+    /// Bytes of a message, all its fragments together.
+    limit: usize,
+    role: Role,
+    /// The fragments so far.
+    parts: Option<(Kind, BytesMut)>,
+}
+
+type Ctx = WebsocketContext<Control>;
+
+impl Actor for Control {
+    type Context = Ctx;
+
+    fn started(&mut self, context: &mut Ctx) {
+        if let Role::Watcher { hello, .. } = &self.role {
+            context.text(hello.as_str());
+        }
+        if let Some((frame, close)) = self.desk.take_refusal() {
+            context.text(frame);
+            self.close(&close, context);
+        }
+    }
+}
+
+impl Control {
+    pub(super) fn new(desk: Desk, limit: usize, role: Role) -> Self {
+        Self { desk, limit, role, parts: None }
+    }
+
+    /// Says goodbye; the client's answer, or its silence, ends the socket.
+    fn close(&self, close: &Close, context: &mut Ctx) {
+        context.close(Some(close.reason()));
+        self.desk.close();
+    }
+
+    /// After a violation there is no telling where frames begin: nothing more is read.
+    fn fail(&self, close: &Close, context: &mut Ctx) {
+        self.close(close, context);
+        context.stop();
+    }
+
+    fn fragment(&mut self, item: Item, context: &mut Ctx) {
+        // The codec has seen to their order.
+        let (part, last) = match item {
+            Item::FirstText(part) => {
+                self.parts = Some((Kind::Text, BytesMut::new()));
+                (part, false)
+            }
+            Item::FirstBinary(part) => {
+                self.parts = Some((Kind::Binary, BytesMut::new()));
+                (part, false)
+            }
+            Item::Continue(part) => (part, false),
+            Item::Last(part) => (part, true),
+        };
+        let Some((kind, parts)) = &mut self.parts else { return };
+        let kind = *kind;
+        if parts.len() + part.len() > self.limit {
+            let close = Close::new(1009, format!("a message has at most {} bytes", self.limit));
+            return self.fail(&close, context);
+        }
+        parts.extend_from_slice(&part);
+        if !last {
+            return;
+        }
+        let whole = std::mem::take(parts).freeze();
+        self.parts = None;
+        match kind {
+            Kind::Text if std::str::from_utf8(&whole).is_err() => self.fail(&not_utf8(), context),
+            Kind::Text => self.text(whole, context),
+            Kind::Binary => self.binary(whole, context),
+        }
+    }
+
+    /// A whole text message, known to be UTF-8.
+    fn text(&mut self, text: Bytes, context: &mut Ctx) {
+        let Role::Watcher { connection, max_depth, .. } = &self.role else {
+            return context.text(String::from_utf8_lossy(&text).into_owned());
+        };
+        match ops::parse(&text, *max_depth) {
+            Ok(ops::Asked::Ping(t)) => context.text(frames::pong(t.as_deref())),
+            Ok(ops::Asked::Pong) => {}
+            Ok(ops::Asked::Op(op)) => {
+                if !self.desk.ask(op) {
+                    self.close(&Close::new(4429, "too many operations at once"), context);
+                }
+            }
+            Err(slip) => {
+                context.text(frames::error(slip.id.as_deref(), &slip.problem, connection));
+                if slip.fatal {
+                    self.close(&Close::new(4400, "a message is one JSON object"), context);
+                }
+            }
+        }
+    }
+
+    fn binary(&self, data: Bytes, context: &mut Ctx) {
+        match self.role {
+            Role::Watcher { .. } => self.close(&Close::new(1003, "messages are text"), context),
+            Role::Echo => context.binary(data),
+        }
+    }
+
+    /// The client closes: the same code goes back, and that is the end.
+    fn closed(&self, reason: Option<CloseReason>, context: &mut Ctx) {
+        if !self.desk.is_closing() {
+            context.close(reason.map(|reason| CloseReason { description: None, ..reason }));
+            self.desk.close();
+        }
+        context.stop();
+    }
+}
+
+fn not_utf8() -> Close {
+    Close::new(1007, "text is UTF-8")
+}
+
+/// What the codec refused, as a close. Bad UTF-8 of a whole text frame reaches us as an I/O error.
+fn refused(error: &ProtocolError) -> Close {
+    match error {
+        ProtocolError::Io(io) if io.to_string().contains("utf-8") => not_utf8(),
+        ProtocolError::Overflow => Close::new(1009, "the message is too large"),
+        other => Close::new(1002, other.to_string().chars().take(100).collect::<String>()),
+    }
+}
+
+impl StreamHandler<Result<Message, ProtocolError>> for Control {
+    fn handle(&mut self, message: Result<Message, ProtocolError>, context: &mut Ctx) {
+        self.desk.handled();
+        if self.desk.is_closing() {
+            match message {
+                Ok(Message::Close(reason)) => self.closed(reason, context),
+                Ok(_) => {}
+                Err(_) => context.stop(),
+            }
+            return;
+        }
+        match message {
+            Ok(Message::Text(text)) => self.text(text.into_bytes(), context),
+            Ok(Message::Binary(data)) => self.binary(data, context),
+            Ok(Message::Continuation(item)) => self.fragment(item, context),
+            Ok(Message::Ping(data)) => context.pong(&data),
+            Ok(Message::Pong(_) | Message::Nop) => {}
+            Ok(Message::Close(reason)) => self.closed(reason, context),
+            Err(error) => {
+                let close = self.desk.take_violation().unwrap_or_else(|| refused(&error));
+                tracing::debug!(?close, "a client broke the protocol, or left");
+                self.fail(&close, context);
+            }
+        }
+    }
+}

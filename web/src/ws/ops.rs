@@ -1,0 +1,209 @@
+//! What a watcher may say, read strictly.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::value::RawValue;
+
+use crate::{
+    error::{Code, Problem},
+    json,
+    nearest::{did_you_mean, quote},
+    view::View,
+};
+
+/// The largest seq there can be.
+pub(super) const SEQ_MAX: u64 = (1 << 53) - 1;
+/// The most bytes of a value that is sent back as it came.
+const ECHO_MAX: usize = 130;
+/// Every operation.
+const OPS: [&str; 4] = ["subscribe", "unsubscribe", "ping", "pong"];
+
+/// Start to watch.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Subscribe {
+    /// The client's, as JSON. `None` for the one that the URL asks for.
+    pub(super) id: Option<String>,
+    /// Not yet known to be an id.
+    pub(super) execution: String,
+    pub(super) after: u64,
+    pub(super) view: View,
+    pub(super) snapshot: bool,
+}
+
+/// What the subscriptions take up.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Op {
+    Subscribe(Subscribe),
+    /// By the client's id, as JSON.
+    Unsubscribe(String),
+}
+
+/// A message, read.
+#[derive(Debug, PartialEq)]
+pub(super) enum Asked {
+    Op(Op),
+    /// With its `t`, as JSON.
+    Ping(Option<String>),
+    /// The answer to a ping that a page can see; no answer is needed.
+    Pong,
+}
+
+/// A message that is not as it should be.
+#[derive(Debug)]
+pub(super) struct Slip {
+    /// The operation's id where it had one, as JSON.
+    pub(super) id: Option<String>,
+    pub(super) problem: Problem,
+    /// There is no talking to this client.
+    pub(super) fatal: bool,
+}
+
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    op: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubscribeFrame<'a> {
+    #[allow(dead_code)] // Read before.
+    op: IgnoredAny,
+    #[serde(borrow)]
+    id: &'a RawValue,
+    #[serde(borrow)]
+    execution: Option<Cow<'a, str>>,
+    filter: Option<IgnoredAny>,
+    #[serde(default)]
+    after: u64,
+    #[serde(borrow)]
+    view: Option<Cow<'a, str>>,
+    #[serde(default)]
+    snapshot: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnsubscribeFrame<'a> {
+    #[allow(dead_code)]
+    op: IgnoredAny,
+    #[serde(borrow)]
+    id: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PingFrame<'a> {
+    #[allow(dead_code)]
+    op: IgnoredAny,
+    #[serde(borrow)]
+    t: Option<&'a RawValue>,
+}
+
+/// Reads one message.
+///
+/// # Errors
+/// What is wrong with it, and whether that ends the socket.
+pub(super) fn parse(text: &[u8], max_depth: usize) -> Result<Asked, Slip> {
+    let named: Named<'_> = json::parse(text, max_depth).map_err(|problem| {
+        let fatal = problem.code() == Code::MalformedJson;
+        Slip { id: None, problem, fatal }
+    })?;
+    let id = named.id.and_then(|id| scalar("/id", id).ok());
+    let read = match &*named.op {
+        "subscribe" => json::parse(text, max_depth).and_then(subscribe),
+        "unsubscribe" => json::parse(text, max_depth)
+            .and_then(|frame: UnsubscribeFrame<'_>| scalar("/id", frame.id))
+            .map(|id| Asked::Op(Op::Unsubscribe(id))),
+        "ping" => json::parse(text, max_depth)
+            .and_then(|frame: PingFrame<'_>| frame.t.map(|t| scalar("/t", t)).transpose())
+            .map(Asked::Ping),
+        "pong" => json::parse(text, max_depth).map(|_: PingFrame<'_>| Asked::Pong),
+        other => {
+            let message = format!("\"{}\" is not an operation; {}", quote(other), did_you_mean(other, &OPS));
+            Err(Problem::at(Code::Invalid, "/op", message))
+        }
+    };
+    read.map_err(|problem| Slip { id, problem, fatal: false })
+}
+
+fn subscribe(frame: SubscribeFrame<'_>) -> Result<Asked, Problem> {
+    let id = scalar("/id", frame.id)?;
+    if frame.filter.is_some() {
+        let message = "subscriptions by filter are not served yet; subscribe to each execution";
+        return Err(Problem::at(Code::NotSupported, "/filter", message));
+    }
+    let Some(execution) = frame.execution else {
+        return Err(Problem::at(Code::Invalid, "/execution", "is required"));
+    };
+    if frame.after > SEQ_MAX {
+        return Err(Problem::at(Code::Invalid, "/after", format!("must be a whole number from 0 to {SEQ_MAX}")));
+    }
+    let view = match frame.view {
+        None => View::default(),
+        Some(view) => view
+            .parse()
+            .map_err(|error: String| Problem::at(Code::Invalid, "/view", format!("\"{}\" {error}", quote(&view))))?,
+    };
+    let execution = execution.into_owned();
+    Ok(Asked::Op(Op::Subscribe(Subscribe { id: Some(id), execution, after: frame.after, view, snapshot: frame.snapshot })))
+}
+
+/// A number or a short string, kept as the JSON it came as.
+fn scalar(pointer: &str, raw: &RawValue) -> Result<String, Problem> {
+    let text = raw.get();
+    let fits = text.len() <= ECHO_MAX && text.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit());
+    if fits {
+        return Ok(text.to_owned());
+    }
+    let message = format!("must be a number, or a string of at most {} bytes", ECHO_MAX - 2);
+    Err(Problem::at(Code::Invalid, pointer, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operations_of_the_wire_are_read() {
+        let asked = parse(br#"{"op":"subscribe","id":1,"execution":"aex_1","after":7,"view":"status","snapshot":true}"#, 8);
+        let subscribe = Subscribe {
+            id: Some("1".to_owned()),
+            execution: "aex_1".to_owned(),
+            after: 7,
+            view: View::Status,
+            snapshot: true,
+        };
+        assert_eq!(asked.unwrap(), Asked::Op(Op::Subscribe(subscribe)));
+        let asked = parse(br#"{"op":"unsubscribe","id":"a"}"#, 8).unwrap();
+        assert_eq!(asked, Asked::Op(Op::Unsubscribe("\"a\"".to_owned())));
+        assert_eq!(parse(br#"{"op":"ping","t":1}"#, 8).unwrap(), Asked::Ping(Some("1".to_owned())));
+        assert_eq!(parse(br#"{"op":"pong"}"#, 8).unwrap(), Asked::Pong);
+    }
+
+    #[test]
+    fn slips_are_told_with_the_id_and_only_what_is_not_json_is_fatal() {
+        for (text, pointer, says, fatal) in [
+            ("nonsense", "", "", true),
+            ("[]", "", "an empty array", false),
+            (r#"{"id":1}"#, "/op", "is required", false),
+            (r#"{"op":"subscirbe","id":1}"#, "/op", "did you mean \"subscribe\"?", false),
+            (r#"{"op":"subscribe","id":1}"#, "/execution", "is required", false),
+            (r#"{"op":"subscribe","id":1,"execution":"x","vew":"full"}"#, "/vew", "did you mean \"view\"?", false),
+            (r#"{"op":"subscribe","id":1,"execution":"x","view":"ful"}"#, "/view", "did you mean \"full\"?", false),
+            (r#"{"op":"subscribe","id":1,"filter":{}}"#, "/filter", "not served yet", false),
+            (r#"{"op":"subscribe","execution":"x"}"#, "/id", "is required", false),
+            (r#"{"op":"subscribe","id":{},"execution":"x"}"#, "/id", "a number", false),
+            (r#"{"op":"subscribe","id":1,"execution":"x","after":-1}"#, "/after", "is expected", false),
+        ] {
+            let slip = parse(text.as_bytes(), 8).unwrap_err();
+            let said = slip.problem.to_string();
+            assert!(said.contains(pointer) && said.contains(says), "{text}: {said}");
+            assert_eq!(slip.fatal, fatal, "{text}");
+            assert_eq!(slip.id.is_some(), text.contains("\"id\":1"), "{text}");
+        }
+    }
+}

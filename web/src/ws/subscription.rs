@@ -1,0 +1,243 @@
+//! The pulled half of a socket: its subscriptions, each a cursor that is asked for more only when
+//! the socket takes more.
+
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_util::{
+    Stream, StreamExt as _,
+    stream::{self, AbortHandle, Abortable, SelectAll},
+};
+use heartline_actors::{Next, Start, Transport};
+use heartline_execution::ExecutionId;
+
+use super::{
+    desk::Close,
+    frames::{self, About},
+    ops::{Op, Subscribe},
+};
+use crate::{
+    app::{App, execution_id},
+    encode::{self, Framing},
+    error::{Code, Problem},
+    view::Lens,
+    watching::{self, Watch},
+};
+
+/// What one subscription brings.
+enum Brought {
+    Frames(Bytes),
+    /// The last frames: it ended, or could not begin for this reason.
+    Last(Bytes, Option<Code>),
+}
+
+/// What becomes of the socket.
+pub(super) enum Happened {
+    Frames(Bytes),
+    /// Its only subscription is over.
+    Over(Close),
+}
+
+type One = Abortable<Pin<Box<dyn Stream<Item = (String, Brought)>>>>;
+
+/// All subscriptions of a socket.
+pub(super) struct Subscriptions {
+    app: Arc<App>,
+    /// Stands as `request_id` in problems.
+    connection: String,
+    open: HashMap<String, AbortHandle>,
+    all: SelectAll<One>,
+    /// The socket is for one execution and closes with it.
+    only: bool,
+    /// How the only one ended.
+    over: Option<Close>,
+}
+
+impl Subscriptions {
+    pub(super) fn new(app: Arc<App>, connection: String) -> Self {
+        Self { app, connection, open: HashMap::new(), all: SelectAll::new(), only: false, over: None }
+    }
+
+    /// Subscribes to what the URL names; the socket closes when that ends.
+    pub(super) fn only(&mut self, subscribe: Subscribe) {
+        self.only = true;
+        self.start(String::new(), subscribe);
+    }
+
+    /// Takes up an operation; bytes where it is answered at once.
+    pub(super) fn take(&mut self, op: Op) -> Option<Bytes> {
+        match op {
+            Op::Unsubscribe(id) => {
+                // Unknown ids are answered too: the subscription may have ended just now.
+                if let Some(handle) = self.open.remove(&id) {
+                    handle.abort();
+                }
+                Some(frames::unsubscribed(&id))
+            }
+            Op::Subscribe(subscribe) => {
+                let id = subscribe.id.clone().unwrap_or_default();
+                let most = self.app.config.feed.per_connection;
+                let problem = if self.open.contains_key(&id) {
+                    Problem::at(Code::SubscriptionExists, "/id", format!("{id} is the id of an open subscription"))
+                } else if self.open.len() >= most {
+                    let detail = format!("A connection has at most {most} subscriptions; feed.per_connection says so.");
+                    Problem::new(Code::TooManySubscriptions, detail)
+                } else {
+                    self.start(id, subscribe);
+                    return None;
+                };
+                Some(frames::error_bytes(Some(&id), &problem, &self.connection))
+            }
+        }
+    }
+
+    fn start(&mut self, id: String, subscribe: Subscribe) {
+        let subscription = Subscription {
+            app: Arc::clone(&self.app),
+            connection: self.connection.clone(),
+            at: At::Begin(subscribe),
+        };
+        let of = id.clone();
+        let brought = stream::unfold(Box::new(subscription), move |mut subscription| {
+            let of = of.clone();
+            async move {
+                let brought = subscription.next().await?;
+                Some(((of, brought), subscription))
+            }
+        });
+        let (handle, registration) = AbortHandle::new_pair();
+        self.all.push(Abortable::new(brought.boxed_local(), registration));
+        self.open.insert(id, handle);
+    }
+
+    /// The next bytes of any subscription.
+    pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Happened> {
+        if let Some(close) = self.over.take() {
+            return Poll::Ready(Happened::Over(close));
+        }
+        match self.all.poll_next_unpin(context) {
+            Poll::Ready(Some((_, Brought::Frames(bytes)))) => Poll::Ready(Happened::Frames(bytes)),
+            Poll::Ready(Some((id, Brought::Last(bytes, failed)))) => {
+                self.open.remove(&id);
+                if self.only && id.is_empty() {
+                    self.over = Some(closing(failed));
+                }
+                Poll::Ready(Happened::Frames(bytes))
+            }
+            // None for now; the next operation starts one, and comes with a wake-up of its own.
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// How a socket for one execution closes: after its end, or because it could not begin.
+fn closing(failed: Option<Code>) -> Close {
+    match failed {
+        None => Close::new(1000, "the execution is over"),
+        Some(Code::ExecutionNotFound) => Close::new(4404, "no such execution"),
+        Some(Code::ShuttingDown) => Close::new(1001, "the server is stopping"),
+        Some(code) if code.status() == 503 || code.status() == 429 => Close::new(1013, code.title()),
+        Some(code) if code.status() < 500 => Close::new(4400, code.title()),
+        Some(code) => Close::new(1011, code.title()),
+    }
+}
+
+enum At {
+    Begin(Subscribe),
+    Following(ExecutionId, Box<Watch>),
+    Over,
+}
+
+struct Subscription {
+    app: Arc<App>,
+    connection: String,
+    at: At,
+}
+
+impl Subscription {
+    async fn next(&mut self) -> Option<Brought> {
+        match &mut self.at {
+            At::Begin(subscribe) => {
+                let subscribe = subscribe.clone();
+                Some(self.begin(subscribe).await)
+            }
+            At::Following(execution, watch) => {
+                let brought = follow(*execution, watch).await;
+                match brought {
+                    Ok(Brought::Last(bytes, failed)) => {
+                        self.at = At::Over;
+                        Some(Brought::Last(bytes, failed))
+                    }
+                    Ok(frames) => Some(frames),
+                    Err(problem) => {
+                        self.at = At::Over;
+                        Some(self.failed(None, &problem))
+                    }
+                }
+            }
+            At::Over => None,
+        }
+    }
+
+    async fn begin(&mut self, subscribe: Subscribe) -> Brought {
+        let id = subscribe.id.as_deref();
+        match self.open(&subscribe).await {
+            Ok((execution, mut watch)) => {
+                let mut about = About::new(execution).subscribed(id, watch.head, watch.oldest);
+                if watch.ahead {
+                    about = about.reset("ahead_of_log", watch.oldest);
+                }
+                if let Some(snapshot) = watch.snapshot.take() {
+                    about = about.snapshot(&snapshot);
+                }
+                self.at = At::Following(execution, Box::new(watch));
+                Brought::Frames(about.into_bytes())
+            }
+            Err(problem) => {
+                self.at = At::Over;
+                self.failed(id, &problem)
+            }
+        }
+    }
+
+    async fn open(&self, subscribe: &Subscribe) -> Result<(ExecutionId, Watch), Problem> {
+        let execution = execution_id(&subscribe.execution)?;
+        let start = if subscribe.snapshot { Start::Snapshot } else { Start::After(subscribe.after) };
+        let watch = watching::open(&self.app, execution, subscribe.view, start, Transport::WebSocket).await?;
+        Ok((execution, watch))
+    }
+
+    fn failed(&self, id: Option<&str>, problem: &Problem) -> Brought {
+        tracing::debug!(%problem, connection = self.connection, "a subscription failed");
+        Brought::Last(frames::error_bytes(id, problem, &self.connection), Some(problem.code()))
+    }
+}
+
+/// What comes next of an execution.
+async fn follow(execution: ExecutionId, watch: &mut Watch) -> Result<Brought, Problem> {
+    let about = About::new(execution);
+    loop {
+        let frames = match watch.cursor.next().await? {
+            Next::Events(chunk, from) => {
+                let bytes = encode::chunk(&mut watch.lens, &chunk, from, Framing::WebSocket);
+                if bytes.is_empty() {
+                    continue; // The view hides them all.
+                }
+                return Ok(Brought::Frames(bytes));
+            }
+            Next::Lag { at, head } => about.lag(at, head),
+            Next::Live { seq } => about.live(seq),
+            Next::Reset { oldest, reason } => {
+                watch.lens = Lens::new(watch.lens.view());
+                about.reset(reason, oldest)
+            }
+            Next::End { seq, phase } => return Ok(Brought::Last(about.end(seq, phase).into_bytes(), None)),
+        };
+        return Ok(Brought::Frames(frames.into_bytes()));
+    }
+}
