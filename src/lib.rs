@@ -3,11 +3,18 @@
 //! Deliberately absent: arguments, signals and logging, which belong to the process (`main.rs` and
 //! `cli/`), and every rule, which belongs to the crates.
 
-use std::{net::TcpListener, sync::Arc};
+use std::{
+    net::TcpListener,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use heartline_actors::Hooks;
 use heartline_config::Config;
-use heartline_storage::{Options, RocksStore};
+use heartline_storage::{ExecutionStore, Options, RocksStore};
+
+/// Threads that were told to end do so in far less, unless one of them hangs.
+const CLOSE: Duration = Duration::from_secs(5);
 
 /// Why the server did not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -42,13 +49,27 @@ pub async fn run(
         max_open_files: u32::try_from(config.storage.max_open_files).unwrap_or(u32::MAX),
         ..Options::default()
     };
-    let store = RocksStore::open(&config.server.data, options)?;
+    let store: Arc<dyn ExecutionStore> = Arc::new(RocksStore::open(&config.server.data, options)?);
     let config = Arc::new(config);
-    let running = heartline_actors::start((*config).clone(), Arc::new(store), Hooks::default())?;
+    let running = heartline_actors::start((*config).clone(), Arc::clone(&store), Hooks::default())?;
     let served = match heartline_web::serve(listener, running.handle.clone(), config) {
         Ok(edge) => edge.run(shutdown).await,
         Err(error) => Err(error),
     };
     running.stop();
+    close(store).await;
     Ok(served?)
+}
+
+/// Closes the store once the threads of edge and journal have let go of it. A process that ended
+/// while one of them still had it would tear RocksDB down under its feet.
+async fn close(store: Arc<dyn ExecutionStore>) {
+    let give_up = Instant::now() + CLOSE;
+    while Arc::strong_count(&store) > 1 {
+        if Instant::now() > give_up {
+            tracing::warn!(holders = Arc::strong_count(&store) - 1, "the store is still in use");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }

@@ -214,7 +214,7 @@ fn a_command_that_ends_well_completes_its_execution_and_its_lines_are_events() {
     let run = server.output(["run", "--name", "n", "--label", "a=b", "--", "sh", "-c", script]);
     let told = text(&run.stdout);
     assert_eq!(run.status.code(), Some(0), "{told} {}", text(&run.stderr));
-    for part in ["log           hello", "error: trouble", "text          streamed", "completed"] {
+    for part in ["log            hello", "error: trouble", "text           streamed", "completed"] {
         assert!(told.contains(part), "{part:?} in {told}");
     }
     let execution = server.only();
@@ -300,7 +300,7 @@ fn a_cancellation_reaches_the_whole_process_group() {
 fn ctrl_c_cancels_what_run_runs() {
     let server = Server::start();
     let mut run = Process::start(&mut server.cli(["run", "--", "sh", "-c", "echo up; sleep 1000"]));
-    run.line("log           up");
+    run.line("log            up");
     run.signal(Signal::INT);
     assert_eq!(run.end().0.code(), Some(5));
     assert_eq!(server.only()["phase"], "cancelled");
@@ -324,7 +324,7 @@ fn a_killed_wrapper_leaves_nothing_behind() {
     let (path, reader) = fifo(&folder);
     let script = format!("exec 3>{path}; trap '' TERM HUP; echo up; sleep 1000 & sleep 1000");
     let mut run = Process::start(&mut server.cli(["run", "--", "sh", "-c", &script]));
-    run.line("log           up");
+    run.line("log            up");
     run.signal(Signal::KILL);
     assert_eq!(reader.join().unwrap(), "");
 }
@@ -384,7 +384,16 @@ fn a_runner_works_off_its_queue_and_drains_on_sigterm() {
     let mut runner = Process::start(&mut server.cli(arguments));
     runner.line("serves queue q");
     let create = server.output([
-        "create", "--kind", "workflow", "--name", "w", "--queue", "q", "--input", "{\"a\": 1}", "--watch",
+        "create",
+        "--kind",
+        "workflow",
+        "--name",
+        "w",
+        "--queue",
+        "q",
+        "--input",
+        "{\"a\": 1}",
+        "--watch",
     ]);
     let told = text(&create.stdout);
     assert_eq!(create.status.code(), Some(0), "{told}");
@@ -408,7 +417,14 @@ fn what_nobody_takes_is_told_at_creation_and_again_when_time_is_up() {
     let doctor = text(&server.output(["doctor"]).stdout);
     assert!(doctor.contains("work but no runner: empty"), "{doctor}");
     let hurried = server.output([
-        "create", "--name", "n", "--queue", "empty", "--schedule-to-start", "200ms", "--watch",
+        "create",
+        "--name",
+        "n",
+        "--queue",
+        "empty",
+        "--schedule-to-start",
+        "200ms",
+        "--watch",
     ]);
     let told = text(&hurried.stdout);
     assert_eq!(hurried.status.code(), Some(4), "{told}");
@@ -502,11 +518,8 @@ fn a_taken_address_is_said_plainly() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let listen = server.url.strip_prefix("http://").unwrap();
-    let second = binary()
-        .args(["serve", "--listen", listen, "--data"])
-        .arg(folder.path())
-        .output()
-        .unwrap();
+    let second =
+        binary().args(["serve", "--listen", listen, "--data"]).arg(folder.path()).output().unwrap();
     assert_eq!(second.status.code(), Some(1));
     assert!(text(&second.stderr).contains("is taken"), "{}", text(&second.stderr));
 }
@@ -528,7 +541,9 @@ fn the_demonstration_shows_what_it_says() {
     let (status, told) = Process::start(&mut demo).end();
     let told = told.join("\n");
     assert_eq!(status.code(), Some(0), "{told}");
-    for part in ["killed by SIGKILL", "no_runner_ever", "schedule_to_start_timeout", "cancel_requested"] {
+    for part in
+        ["killed by SIGKILL", "no_runner_ever", "schedule_to_start_timeout", "cancel_requested"]
+    {
         assert!(told.contains(part), "{part:?} in {told}");
     }
 }

@@ -117,10 +117,8 @@ impl Core {
         LeaseId(uuid::Uuid::new_v4().as_u128())
     }
 
-    /// Uniform in `[0, 1)`.
+    /// Uniform in `[0, 1)`; spreads retries, guards nothing.
     pub(crate) fn random() -> f64 {
-        // The low 53 bits, as many as a double holds; a UUID's fixed bits are higher.
-        const ONE: u128 = 1 << 53;
-        (uuid::Uuid::new_v4().as_u128() % ONE) as f64 / ONE as f64
+        fastrand::f64()
     }
 }

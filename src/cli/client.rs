@@ -4,14 +4,14 @@
 //! (a server binds loopback only while it has no tokens), and retries, except in [`persist`] for
 //! calls that are safe to repeat.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use heartline_execution::{ExecutionId, Name};
 use reqwest::{Method, StatusCode, Url, header};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::{backoff::Backoff, wire};
+use super::{backoff::Backoff, problem::Problem, wire};
 
 /// Where a server listens when nobody says otherwise.
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:7400";
@@ -98,71 +98,6 @@ impl Error {
     }
 }
 
-/// RFC 9457, as the server speaks it.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Problem {
-    #[serde(skip)]
-    pub(crate) status: u16,
-    pub(crate) code: String,
-    pub(crate) title: String,
-    pub(crate) detail: String,
-    pub(crate) request_id: String,
-    pub(crate) errors: Vec<Broken>,
-    #[serde(skip)]
-    pub(crate) retry_after: Option<Duration>,
-}
-
-/// One broken rule of the request.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Broken {
-    pub(crate) pointer: String,
-    pub(crate) message: String,
-}
-
-impl Problem {
-    /// What the server said, in one line.
-    pub(crate) fn brief(&self) -> String {
-        if self.detail.is_empty() { self.title.clone() } else { self.detail.clone() }
-    }
-
-    /// What to do about it.
-    fn advice(&self) -> Option<String> {
-        Some(match self.status {
-            401 => "give a token: --token, or HEARTLINE_TOKEN in the environment".to_owned(),
-            403 => "this token may not do that; use one with the scope it needs".to_owned(),
-            404 => "heartline ls shows what there is".to_owned(),
-            429 | 503 => match self.retry_after {
-                Some(after) => format!("try again in {} s", after.as_secs()),
-                None => "try again in a moment".to_owned(),
-            },
-            500.. => "heartline doctor checks the server; its log has the request id".to_owned(),
-            _ => return None,
-        })
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.brief())?;
-        for broken in &self.errors {
-            let pointer = if broken.pointer.is_empty() { "/" } else { &broken.pointer };
-            write!(f, "\n  {pointer}: {}", broken.message)?;
-        }
-        if let Some(advice) = self.advice() {
-            write!(f, "\n  {advice}")?;
-        }
-        write!(f, "\n  ({} {}", self.status, self.code)?;
-        if !self.request_id.is_empty() {
-            write!(f, ", request {}", self.request_id)?;
-        }
-        f.write_str(")")
-    }
-}
-
-impl std::error::Error for Problem {}
-
 /// A server, as this process talks to it. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
@@ -185,11 +120,10 @@ impl Client {
     /// `server` is a URL, or `host:port`.
     pub(crate) fn new(server: &str, token: Option<&str>) -> Result<Self, Error> {
         let wrong = |why: &str| {
-            Error::Address(format!(
-                "--server {server:?} {why}; it looks like {DEFAULT_SERVER}"
-            ))
+            Error::Address(format!("--server {server:?} {why}; it looks like {DEFAULT_SERVER}"))
         };
-        let full = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
+        let full =
+            if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
         let base: Url = full.parse().map_err(|e| wrong(&format!("is not a URL ({e})")))?;
         match base.scheme() {
             "http" if base.has_host() => {}
@@ -450,20 +384,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_problem_names_each_broken_rule_and_what_to_do() {
-        let problem: Problem = serde_json::from_str(
-            r#"{"type":"t","code":"invalid","title":"Invalid","detail":"two rules are broken",
-                "request_id":"r1","errors":[{"pointer":"/name","message":"is empty"}]}"#,
-        )
-        .unwrap();
-        let told = Problem { status: 422, ..problem }.to_string();
-        assert_eq!(
-            told,
-            "two rules are broken\n  /name: is empty\n  (422 invalid, request r1)"
-        );
-    }
-
     #[tokio::test]
     async fn nobody_listening_is_unreachable_and_says_how_to_start_a_server() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -486,7 +406,11 @@ mod tests {
             |_, _| {},
         );
         assert_eq!(told.await.unwrap(), 4);
-        let never = persist(Duration::from_secs(60), || std::future::ready(Err::<(), _>(away())), |_, _| {});
+        let never = persist(
+            Duration::from_secs(60),
+            || std::future::ready(Err::<(), _>(away())),
+            |_, _| {},
+        );
         assert!(never.await.unwrap_err().is_transient());
     }
 }

@@ -61,7 +61,8 @@ pub(crate) fn demo(args: &Args) -> Result<Exit, Error> {
             // A sender that is gone is a reason to stop as well.
             let _either_way = stopped.await;
         };
-        let served = actix_web::rt::System::new().block_on(heartline::run(config, listener, shutdown));
+        let served =
+            actix_web::rt::System::new().block_on(heartline::run(config, listener, shutdown));
         // Nobody waits for it when the show itself has failed.
         let _unheard = ended.send(served);
     });
@@ -86,7 +87,10 @@ pub(crate) fn demo(args: &Args) -> Result<Exit, Error> {
 async fn show(server: &str, data: &str, exit: bool) -> Result<Exit, Error> {
     let mut interrupts = Interrupts::catch()?;
     serve::ready(server).await?;
-    output::line(&paint(concat!("Heartline ", env!("CARGO_PKG_VERSION"), ", a demonstration"), Tone::Strong))?;
+    output::line(&paint(
+        concat!("Heartline ", env!("CARGO_PKG_VERSION"), ", a demonstration"),
+        Tone::Strong,
+    ))?;
     output::line(&format!("  address  {server}"))?;
     output::line(&format!("  page     {server}/"))?;
     output::line(&format!("  data     {data}"))?;
@@ -112,7 +116,11 @@ async fn show(server: &str, data: &str, exit: bool) -> Result<Exit, Error> {
     }
     output::line("")?;
     output::line("The server stays up. In another terminal:")?;
-    let option = if server == super::client::DEFAULT_SERVER { String::new() } else { format!(" --server {server}") };
+    let option = if server == super::client::DEFAULT_SERVER {
+        String::new()
+    } else {
+        format!(" --server {server}")
+    };
     for command in ["ls", "supervisor", "run -- CMD"] {
         let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
         output::line(format!("  heartline {verb}{option} {rest}").trim_end())?;
@@ -125,14 +133,23 @@ async fn show(server: &str, data: &str, exit: bool) -> Result<Exit, Error> {
 
 /// Whether everything ended as it should, and how it did end.
 async fn summary(client: &Client, show: &cast::Played) -> Result<bool, Error> {
-    let mut table = Table::new(&["NAME", "KIND", "ENDED", "REASON", "ATTEMPTS", "TOOK", "EXIT", "AS IT SHOULD"]);
+    let mut table = Table::new(&[
+        "NAME",
+        "KIND",
+        "ENDED",
+        "REASON",
+        "ATTEMPTS",
+        "TOOK",
+        "EXIT",
+        "AS IT SHOULD",
+    ]);
     let mut all_good = true;
     for (part, exit) in &show.ended {
         let id = show.ids.get(part).map(String::as_str).unwrap_or_default();
         let execution = client.execution(id).await?;
         let good = as_it_should(*part, &execution, *exit);
         all_good &= good;
-        let reason = execution.reason.clone().unwrap_or_default();
+        let reason = execution.reason.clone().unwrap_or_else(|| "-".to_owned());
         let finished = execution.finished_at.unwrap_or(execution.created_at);
         table.row([
             cell(part.name()),
@@ -149,7 +166,10 @@ async fn summary(client: &Client, show: &cast::Played) -> Result<bool, Error> {
     table.print()?;
     match show.noticed {
         Some(after) => {
-            output::line(&format!("The SIGKILL was on the watcher's screen {} after it.", millis(after)))?;
+            output::line(&format!(
+                "The SIGKILL was on the watcher's screen {} after it.",
+                millis(after)
+            ))?;
         }
         None => {
             all_good = false;

@@ -110,17 +110,27 @@ async fn server(client: &Client, checks: &mut Vec<Check>) -> bool {
     }
     let took = now().since(asked).to_std();
     checks.push(match client.get("/readyz").send().await {
-        Ok(_) => ok("ready", format!("takes work; a request takes {:.1} ms", took.as_secs_f64() * 1e3)),
-        Err(error) => fail("ready", error.brief(), "see its log; it takes work again by itself once the cause is gone"),
+        Ok(_) => {
+            ok("ready", format!("takes work; a request takes {:.1} ms", took.as_secs_f64() * 1e3))
+        }
+        Err(error) => fail(
+            "ready",
+            error.brief(),
+            "see its log; it takes work again by itself once the cause is gone",
+        ),
     });
     let asked = now();
     match client.get("/v1/supervisor").json::<Value>().await {
         Ok(view) => checks.extend(supervisor(&view, asked, now())),
-        Err(error) => checks.push(fail("supervisor", error.brief(), "give a token with the scope operate")),
+        Err(error) => {
+            checks.push(fail("supervisor", error.brief(), "give a token with the scope operate"))
+        }
     }
     match client.get("/v1/queues").json::<Queues>().await {
         Ok(queues) => checks.push(stuck(&queues)),
-        Err(error) => checks.push(fail("queues", error.brief(), "give a token with the scope operate")),
+        Err(error) => {
+            checks.push(fail("queues", error.brief(), "give a token with the scope operate"))
+        }
     }
     true
 }
@@ -137,10 +147,17 @@ fn supervisor(view: &Value, asked: Timestamp, answered: Timestamp) -> Vec<Check>
         warn("version", found, "use the same version for both")
     }];
     checks.push(if at("/store/healthy").as_bool() == Some(true) {
-        ok("store", format!("healthy, format {}, start {}", at("/store/format"), at("/store/epoch")))
+        ok(
+            "store",
+            format!("healthy, format {}, start {}", at("/store/format"), at("/store/epoch")),
+        )
     } else {
         let error = at("/store/error").as_str().unwrap_or("no reason given");
-        fail("store", format!("refuses writes: {error}"), "check the disk of the data folder; it recovers by itself")
+        fail(
+            "store",
+            format!("refuses writes: {error}"),
+            "check the disk of the data folder; it recovers by itself",
+        )
     });
     checks.extend(skew(at("/now").as_str().and_then(|now| now.parse().ok()), asked, answered));
     let violations = at("/limbo/violations").as_array().map_or(0, Vec::len);
@@ -148,13 +165,21 @@ fn supervisor(view: &Value, asked: Timestamp, answered: Timestamp) -> Vec<Check>
         ok("limbo", format!("none; {} live executions", at("/limbo/live")))
     } else {
         let found = format!("{violations} executions have neither a deadline nor a lease");
-        fail("limbo", found, "this is a defect in Heartline: report it with heartline supervisor -o json")
+        fail(
+            "limbo",
+            found,
+            "this is a defect in Heartline: report it with heartline supervisor -o json",
+        )
     });
     let restarts = at("/restarts").as_u64().unwrap_or_default();
     checks.push(if restarts == 0 {
         ok("actors", "none was restarted")
     } else {
-        warn("actors", format!("{restarts} were restarted since the start"), "see the server's log for panics")
+        warn(
+            "actors",
+            format!("{restarts} were restarted since the start"),
+            "see the server's log for panics",
+        )
     });
     checks
 }
@@ -169,7 +194,11 @@ fn skew(theirs: Option<Timestamp>, asked: Timestamp, answered: Timestamp) -> Opt
         ok("clock", format!("the server's clock is within {} of ours", short(SKEW_MAX)))
     } else {
         let found = format!("the server's clock is {} {word} ours", short(off));
-        warn("clock", found, "keep both machines in time (NTP); countdowns shown here are off by that")
+        warn(
+            "clock",
+            found,
+            "keep both machines in time (NTP); countdowns shown here are off by that",
+        )
     })
 }
 
@@ -192,18 +221,27 @@ fn stuck(queues: &Queues) -> Check {
 
 /// Whether that server is on this machine, as far as its address tells.
 fn is_local(server: &str) -> bool {
-    ["http://127.", "http://localhost", "http://[::1]"].iter().any(|local| server.starts_with(local))
+    ["http://127.", "http://localhost", "http://[::1]"]
+        .iter()
+        .any(|local| server.starts_with(local))
 }
 
 /// The data folder that a server started here would use.
 fn folder(data: &Path) -> Vec<Check> {
     let shown = std::path::absolute(data).unwrap_or_else(|_| data.to_owned()).display().to_string();
     if !data.exists() {
-        return vec![ok("data", format!("{shown} is not there; a server started here would make it"))];
+        return vec![ok(
+            "data",
+            format!("{shown} is not there; a server started here would make it"),
+        )];
     }
     let mut checks = vec![match tempfile_in(data) {
         Ok(()) => ok("data", format!("{shown} can be written")),
-        Err(error) => fail("data", format!("{shown}: {error}"), "give the server's user the right to write there"),
+        Err(error) => fail(
+            "data",
+            format!("{shown}: {error}"),
+            "give the server's user the right to write there",
+        ),
     }];
     if let Ok(disk) = rustix::fs::statvfs(data) {
         checks.push(space(disk.f_bavail.saturating_mul(disk.f_frsize)));

@@ -29,7 +29,11 @@ pub(crate) async fn explain(global: &Global, args: &Args) -> Result<Exit, Error>
     output::line(&format!("cause     {}", sanitise::line(&told.cause)))?;
     list("evidence", &told.evidence)?;
     if let Some(next) = &told.next_deadline {
-        output::line(&format!("next      {} {}", sanitise::line(&next.kind), away(next.at, now())))?;
+        output::line(&format!(
+            "next      {} {}",
+            sanitise::line(&next.kind),
+            away(next.at, now())
+        ))?;
     }
     list("to do", &told.actions)?;
     Ok(Exit::OK)

@@ -19,7 +19,8 @@ use tokio_tungstenite::{
 
 use super::{
     backoff::Backoff,
-    client::{Client, Error, Problem},
+    client::{Client, Error},
+    problem::Problem,
     wire::Event,
 };
 
@@ -289,7 +290,8 @@ impl Follower {
             };
             if let Err(ended) = self.frame(&text).await {
                 // A polite close is a courtesy; the server manages without.
-                let _unread = tokio::time::timeout(Duration::from_millis(200), socket.close(None)).await;
+                let _unread =
+                    tokio::time::timeout(Duration::from_millis(200), socket.close(None)).await;
                 return ended;
             }
         }
@@ -308,7 +310,9 @@ impl Follower {
                 };
                 Break::Refused(Error::Problem(Box::new(problem)))
             }
-            Some(frame) => Break::Lost(format!("the server closed the connection ({})", frame.code)),
+            Some(frame) => {
+                Break::Lost(format!("the server closed the connection ({})", frame.code))
+            }
             None => Break::Lost("the server closed the connection".to_owned()),
         }
     }

@@ -45,7 +45,9 @@ pub(crate) async fn logs(global: &Global, args: &Args) -> Result<Exit, Error> {
             Seen::Event(event) => show(&event)?,
             Seen::End => break,
             // The log is for programs as well: what is about the connection goes elsewhere.
-            Seen::Lost { why } => eprintln!("-- connection lost ({}); resuming", sanitise::line(&why)),
+            Seen::Lost { why } => {
+                eprintln!("-- connection lost ({}); resuming", sanitise::line(&why))
+            }
             Seen::Back => eprintln!("-- connected again; nothing was missed"),
             Seen::Reset { oldest, .. } => eprintln!("-- events before {oldest} are gone"),
         }

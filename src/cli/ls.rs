@@ -90,7 +90,8 @@ impl Args {
 /// A row for each.
 fn table(executions: &[Execution]) -> Table {
     let now = now();
-    let mut table = Table::new(&["ID", "NAME", "QUEUE", "PHASE", "ATTEMPT", "CREATED", "TOOK", "REASON"]);
+    let mut table =
+        Table::new(&["ID", "NAME", "QUEUE", "PHASE", "ATTEMPT", "CREATED", "TOOK", "REASON"]);
     for execution in executions {
         let end = execution.finished_at.unwrap_or(now);
         let took = execution.started_at.map_or("-".to_owned(), |started| between(started, end));

@@ -20,6 +20,7 @@ mod get;
 mod logs;
 mod ls;
 mod output;
+mod problem;
 mod queues;
 mod resume;
 mod retry;

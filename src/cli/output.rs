@@ -112,7 +112,7 @@ fn colour() -> bool {
 /// `text` in the colour of its tone, where colours are wanted.
 pub(crate) fn paint(text: &str, tone: Tone) -> String {
     match tone.code() {
-        Some(code) if colour() => format!("\x1b[{code}m{text}\x1b[0m"),
+        Some(code) if colour() && !text.is_empty() => format!("\x1b[{code}m{text}\x1b[0m"),
         Some(_) | None => text.to_owned(),
     }
 }
@@ -200,11 +200,7 @@ pub(crate) fn between(from: Timestamp, to: Timestamp) -> String {
 
 /// How far away an instant is: `in 12.3s` or `0.4s ago`.
 pub(crate) fn away(at: Timestamp, now: Timestamp) -> String {
-    if at >= now {
-        format!("in {}", between(now, at))
-    } else {
-        format!("{} ago", between(at, now))
-    }
+    if at >= now { format!("in {}", between(now, at)) } else { format!("{} ago", between(at, now)) }
 }
 
 /// Reads a duration of the command line.

@@ -54,7 +54,14 @@ pub(crate) async fn queues(global: &Global, args: &Args) -> Result<Exit, Error> 
         None => answer.parse::<Queues>(&client)?.queues,
     };
     let mut table = Table::new(&[
-        "QUEUE", "WAITING", "SCHEDULED", "RUNNING", "OLDEST", "RUNNERS", "DISPATCH", "",
+        "QUEUE",
+        "WAITING",
+        "SCHEDULED",
+        "RUNNING",
+        "OLDEST",
+        "RUNNERS",
+        "DISPATCH",
+        "",
     ]);
     for queue in queues {
         let ready = queue.dispatch.verdict == "ready";

@@ -79,7 +79,9 @@ fn findable(program: &OsString) -> Result<(), Error> {
         runs(Path::new(program))
     } else {
         let folders = env::var_os("PATH").unwrap_or_default();
-        env::split_paths(&folders).map(|folder: PathBuf| folder.join(program)).any(|path| runs(&path))
+        env::split_paths(&folders)
+            .map(|folder: PathBuf| folder.join(program))
+            .any(|path| runs(&path))
     };
     if found {
         return Ok(());
@@ -220,8 +222,8 @@ impl Runner {
                 Ended::Undelivered(error) => ("not told", Tone::Bad, error.brief()),
             };
             let took = short(started.elapsed());
-            let line = format!("{what}: {} after {took} {}", paint(word, tone), sanitise::line(&why));
-            say(line.trim_end());
+            let why = if why.is_empty() { why } else { format!(": {}", sanitise::line(&why)) };
+            say(&format!("{what}: {} after {took}{why}", paint(word, tone)));
         });
     }
 }

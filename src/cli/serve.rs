@@ -53,8 +53,9 @@ impl Settings {
             })?;
             flags.push(("server.data", data.to_owned()));
         }
-        let variables = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
         Ok(Loaded::load(self.config.as_deref(), variables, &flags)?)
     }
 }
@@ -116,7 +117,9 @@ pub(crate) fn log(config: &Config, filter: &str) -> Result<(), Error> {
         .map_err(|e| Error::Usage(format!("log.filter = {filter:?} is not a filter: {e}")))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log.format {
-        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
+        LogFormat::Text => {
+            log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init()
+        }
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
     Ok(())
@@ -151,7 +154,8 @@ pub(crate) async fn ready(server: &str) -> Result<(), Error> {
 }
 
 fn announce(server: &str, data: &str) -> Result<(), Error> {
-    let option = if server == DEFAULT_SERVER { String::new() } else { format!(" --server {server}") };
+    let option =
+        if server == DEFAULT_SERVER { String::new() } else { format!(" --server {server}") };
     output::line(&paint(concat!("Heartline ", env!("CARGO_PKG_VERSION")), Tone::Strong))?;
     output::line(&format!("  address  {server}"))?;
     output::line(&format!("  page     {server}/"))?;

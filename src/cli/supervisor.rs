@@ -40,17 +40,19 @@ fn facts(view: &Value) -> Vec<(&'static str, String, Tone)> {
     let healthy = at("/store/healthy").as_bool() == Some(true);
     let violations = at("/limbo/violations").as_array().map_or(0, Vec::len);
     let figures = |pointer: &str| match at(pointer) {
-        Value::Object(figures) if !figures.is_empty() => {
-            let each: Vec<_> = figures.iter().map(|(name, n)| format!("{name} {n}")).collect();
-            each.join(", ")
+        Value::Object(figures) => {
+            let each = figures.iter().filter(|(_, n)| n.as_u64() != Some(0));
+            let each: Vec<_> = each.map(|(name, n)| format!("{name} {n}")).collect();
+            if each.is_empty() { "none".to_owned() } else { each.join(", ") }
         }
-        _ => "none".to_owned(),
+        _ => "-".to_owned(),
     };
     let quantiles = |pointer: &str| {
         let ms = |q: &str| at(&format!("{pointer}/{q}")).as_f64().unwrap_or_default();
         format!("p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms", ms("p50"), ms("p99"), ms("max"))
     };
-    let store = if healthy { "healthy".to_owned() } else { format!("unhealthy: {}", text("/store/error")) };
+    let store =
+        if healthy { "healthy".to_owned() } else { format!("unhealthy: {}", text("/store/error")) };
     let limbo = format!("{violations} violations among {} live", text("/limbo/live"));
     let good = |ok| if ok { Tone::Good } else { Tone::Bad };
     vec![

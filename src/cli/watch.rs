@@ -71,7 +71,11 @@ impl<'a> Watch<'a> {
     }
 
     /// Shows everything on `screen`; the execution as it was when the following ended.
-    pub(crate) async fn until_over(&self, id: &str, screen: &mut Screen) -> Result<Execution, Error> {
+    pub(crate) async fn until_over(
+        &self,
+        id: &str,
+        screen: &mut Screen,
+    ) -> Result<Execution, Error> {
         let execution = self.client.execution(id).await?;
         screen.opening(&execution)?;
         let mut follow = Follow::start(self.client, id, self.after, self.view, self.patience);
@@ -129,7 +133,8 @@ impl<'a> Watch<'a> {
         screen: &mut Screen,
     ) -> Result<Option<Execution>, Error> {
         let asks = event.type_name == "execution.waiting" && !self.through_waiting;
-        if !asks && !(screen.is_live() && event.type_name.starts_with("execution.")) {
+        let moves = screen.is_live() && event.type_name.starts_with("execution.");
+        if !(asks || moves) {
             return Ok(None);
         }
         // The event may be an old one: what counts is whether it waits now.

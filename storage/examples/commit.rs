@@ -63,7 +63,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     store.recover()?;
     println!("close and open {:?}", from.elapsed());
     drop(store);
-    let log = fs::read_to_string(data.join("LOG"))?; println!("{}", log.lines().filter(|l| l.contains("tall")).count());
     fs::remove_dir_all(&folder)?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType,
-    DBRecoveryMode, LogLevel,
+    DBRecoveryMode, Env, LogLevel,
 };
 
 /// What a deployment may want to change; everything else is fixed below with its reason.
@@ -79,10 +79,11 @@ impl Options {
         options.set_max_background_jobs(clamped(self.background_jobs));
         // Smooths the writing of tables, which would otherwise delay the WAL's syncs in bursts.
         options.set_bytes_per_sync(1 << 20);
-        if std::env::var("EXP_P").is_ok() {
-        let mut env = rocksdb::Env::new().unwrap();
-        env.lower_thread_pool_cpu_priority();
-        options.set_env(&env);
+        // Commits first: compaction takes the processor time that they leave. Where the system has
+        // no environment of its own to give, all runs at one priority, which is slower but right.
+        if let Ok(mut env) = Env::new() {
+            env.lower_thread_pool_cpu_priority();
+            options.set_env(&env);
         }
         options.set_keep_log_file_num(INFO_LOGS);
         options.set_max_log_file_size(INFO_LOG_BYTES);
@@ -120,16 +121,17 @@ impl Options {
         // lz4 costs next to nothing; most bytes end up at the bottom, where zstd pays.
         options.set_compression_type(DBCompressionType::Lz4);
         options.set_bottommost_compression_type(DBCompressionType::Zstd);
-        if std::env::var("EXP_Z").is_ok() {
+        // A young store compacts straight to the bottom, so zstd is on the busy path: its fastest
+        // level (window -14 is RocksDB's default) and no dictionary.
         options.set_bottommost_compression_options(-14, 1, 0, 0, true);
-        }
         options.set_level_compaction_dynamic_level_bytes(true);
         options.set_write_buffer_size(self.write_buffer_bytes / 2);
         options.set_max_write_buffer_number(3);
+        // A burst may run ahead of compaction; slow writers down late.
         options.set_level_zero_slowdown_writes_trigger(32);
         options.set_level_zero_stop_writes_trigger(64);
         if name == EVENTS {
-            // Most of the bytes: merge rarely, in larger steps, and slow writers down late.
+            // Most of the bytes: merge rarely, in larger steps.
             options.set_level_zero_file_num_compaction_trigger(8);
         } else {
             // Rows that change and go: scans must not wade through deleted ones.

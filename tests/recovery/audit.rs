@@ -31,7 +31,7 @@ impl Audit {
         Self { executions, logs }
     }
 
-    pub(crate) fn log(&self, execution: &str) -> &[Event] {
+    fn log(&self, execution: &str) -> &[Event] {
         self.logs.get(execution).unwrap_or_else(|| panic!("{execution} is gone"))
     }
 
@@ -105,14 +105,15 @@ impl Audit {
         assert_eq!(seen, is, "what a watcher of the status saw of {}", watched.execution);
     }
 
-    /// Executions that are live: none is in limbo (invariant J).
-    pub(crate) fn live(&self) -> Vec<&Value> {
-        let is_over = |id: &String| self.logs[id].last().is_some_and(Event::is_terminal);
-        let live: Vec<_> =
-            self.executions.iter().filter(|(id, _)| !is_over(id)).map(|(_, e)| e).collect();
-        for execution in &live {
+    /// The executions that are live, in order: none is in limbo (invariant J).
+    pub(crate) fn live(&self) -> Vec<&str> {
+        let is_over = |id: &String| self.log(id).last().is_some_and(Event::is_terminal);
+        let mut live = Vec::new();
+        for (id, execution) in self.executions.iter().filter(|(id, _)| !is_over(id)) {
             assert!(execution["deadline"]["at"].is_string(), "in limbo: {execution}");
+            live.push(&**id);
         }
+        live.sort_unstable();
         live
     }
 }
@@ -149,5 +150,107 @@ fn assert_agree(listed: &Value, execution: &Value, log: &[Event]) {
     match ended {
         Some(phase) => assert_eq!(execution["phase"], phase, "{execution}"),
         None => assert!(execution["finished_at"].is_null(), "{execution}"),
+    }
+}
+
+/// The audit itself: what it is for, it finds.
+mod finds {
+    use std::panic::catch_unwind;
+
+    use super::*;
+    use crate::recovery::{api::Lease, ledger::Post};
+
+    const ID: &str = "aex_1";
+    const TIME: &str = r#""time":"2026-01-02T03:04:05.000006Z""#;
+
+    fn event(seq: u64, data: &str) -> Event {
+        let (kind, prev) = (if seq == 1 { "execution.created" } else { "CUSTOM" }, seq - 1);
+        let json = format!(
+            r#"{{"seq":{seq},"prev":{prev},"execution_id":"{ID}","attempt":1,{TIME},"type":"{kind}","data":{data}}}"#
+        );
+        Event::read(ID, &json)
+    }
+
+    fn post(data: &str) -> Post {
+        Post { kind: "CUSTOM", data: data.to_owned() }
+    }
+
+    /// Two batches, of two events and of one, acknowledged at 3 and at 4.
+    fn book() -> Book {
+        let lease = Lease { execution: ID.to_owned(), attempt: 1, token: String::new() };
+        let batch = |posts: &[&str], seq| Batch {
+            lease: lease.clone(),
+            posts: posts.iter().map(|data| post(data)).collect(),
+            acknowledged: Some(seq),
+            fenced: false,
+        };
+        let batches = vec![batch(&["1", "2"], 3), batch(&["3"], 4)];
+        let created = [("n".to_owned(), ID.to_owned())].into();
+        Book { created, batches, ..Book::default() }
+    }
+
+    /// Whether an audit of these data at seqs 2, 3, … finds nothing wrong.
+    fn passes(log: &[&str], book: &Book) -> bool {
+        let events = (2..).zip(log).map(|(seq, data)| event(seq, data));
+        let log = std::iter::once(event(1, "{}")).chain(events).collect();
+        let execution = serde_json::json!({"id": ID, "name": "n"});
+        let audit = Audit {
+            executions: [(ID.to_owned(), execution)].into(),
+            logs: [(ID.to_owned(), log)].into(),
+        };
+        catch_unwind(std::panic::AssertUnwindSafe(|| audit.check(book))).is_ok()
+    }
+
+    #[test]
+    fn what_is_dropped_repeated_swapped_altered_or_added() {
+        let book = book();
+        assert!(passes(&["1", "2", "3"], &book));
+        for wrong in [
+            &["1", "2"][..],
+            &["1", "3"],
+            &["1", "2", "2", "3"],
+            &["1", "2", "3", "3"],
+            &["2", "1", "3"],
+            &["3", "1", "2"],
+            &["1", "3", "2"],
+            &["1", "2", "4"],
+            &["1", "2", "3.0"],
+            &["1", "2", "3", "4"],
+            &[],
+        ] {
+            assert!(!passes(wrong, &book), "{wrong:?} passed");
+        }
+    }
+
+    #[test]
+    fn what_is_torn_apart_or_fenced_off() {
+        let mut unacknowledged = book();
+        unacknowledged.batches[0].acknowledged = None;
+        unacknowledged.batches[1].acknowledged = None;
+        for right in [&["1", "2", "3"][..], &["3"], &["1", "2"], &[]] {
+            assert!(passes(right, &unacknowledged), "{right:?} did not pass");
+        }
+        assert!(!passes(&["1"], &unacknowledged));
+        assert!(!passes(&["1", "3", "2"], &unacknowledged));
+        unacknowledged.batches[1].fenced = true;
+        assert!(passes(&["1", "2"], &unacknowledged));
+        assert!(!passes(&["1", "2", "3"], &unacknowledged));
+    }
+
+    #[test]
+    fn what_a_watcher_missed_or_saw_otherwise() {
+        for (seen, right) in [
+            (&["1", "2", "3"][..], true),
+            (&["1", "2"], false),
+            (&["1", "2", "3", "4"], false),
+            (&["1", "2", "3.0"], false),
+        ] {
+            let events = (2..).zip(seen).map(|(seq, data)| event(seq, data));
+            let events = std::iter::once(event(1, "{}")).chain(events).collect();
+            let execution = ID.to_owned();
+            let watched = Watched { execution, status_only: false, events, ended: true };
+            let book = Book { watched: vec![watched], ..book() };
+            assert_eq!(passes(&["1", "2", "3"], &book), right, "{seen:?}");
+        }
     }
 }

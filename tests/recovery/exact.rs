@@ -10,8 +10,9 @@ use super::{
 };
 
 const QUEUE: &str = "exact";
-const FIRST: &str = r#"[{"type":"CUSTOM","data":{"name":"proof","value":1}},{"type":"CUSTOM","data":{"name":"proof","value":2}}]"#;
-const SECOND: &str = r#"[{"type":"CUSTOM","data":{"name":"proof","value":3}},{"type":"CUSTOM","data":{"name":"proof","value":4}}]"#;
+/// Two events.
+const BATCH: &str = r#"[{"type":"CUSTOM","data":{"name":"proof","value":1}},
+                        {"type":"CUSTOM","data":{"name":"proof","value":2}}]"#;
 
 /// One commit each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,8 +62,8 @@ impl Story {
                 Request::create(&body, "once")
             }
             Step::Claim => Request::claim(QUEUE, "runner", "20s"),
-            Step::FirstBatch => Request::events(lease(), 1, FIRST),
-            Step::SecondBatch => Request::events(lease(), 2, SECOND),
+            Step::FirstBatch => Request::events(lease(), 1, BATCH),
+            Step::SecondBatch => Request::events(lease(), 2, BATCH),
             Step::Complete => Request::under(lease(), "complete", json!({"output": {"n": 1}})),
         }
     }
@@ -106,8 +107,7 @@ impl Story {
 async fn killed_at(site: &Site, point: &str, fatal: Step) -> (Story, Result<Answer, Lost>) {
     // The lease that nobody learns of has to run out; no other may.
     let heartbeat = if fatal == Step::Claim { "1s" } else { "60s" };
-    let mut story =
-        Story { api: site.api(), heartbeat, id: None, lease: None, log: Vec::new() };
+    let mut story = Story { api: site.api(), heartbeat, id: None, lease: None, log: Vec::new() };
     let mut server = site.start_doomed(&format!("{point}:{}", fatal as usize + 1)).await;
     for step in Step::ALL.into_iter().take_while(|step| *step < fatal) {
         story.take(step).await;

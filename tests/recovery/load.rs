@@ -24,7 +24,7 @@ use super::{
 };
 
 const PRODUCERS: usize = 16;
-const WATCHERS: usize = 8;
+const WATCHERS: usize = 12;
 const KILLS: usize = 20;
 /// Executions that nobody claims: live to the end.
 const UNCLAIMED: usize = 3;
@@ -47,7 +47,8 @@ impl Moment {
         match chance.below(3) {
             0 => Self::Sent(chance.within(20, 600)),
             1 => Self::Answered(chance.within(20, 600)),
-            _ => Self::Watched(chance.within(20, 400)),
+            // Now and then all watchers wait for a runner that left: few events is soon enough.
+            _ => Self::Watched(chance.within(5, 100)),
         }
     }
 }
@@ -61,76 +62,103 @@ async fn what_was_acknowledged_survives_twenty_kills_at_random_moments() {
     let mut keeper = Keeper::start(&site).await;
     let world = Arc::clone(&keeper.world);
     let unclaimed = create_unclaimed(&world).await;
-
-    let (to_watch, feed) = mpsc::channel(64);
-    let feed = Arc::new(Mutex::new(feed));
-    let (mut producers, mut watchers) = (JoinSet::new(), JoinSet::new());
-    for number in 0..PRODUCERS {
-        let (name, its_chance) = (format!("runner-{number}"), Chance::new(chance.u128() as u64));
-        let runner = Runner::new(Arc::clone(&world), name, its_chance, to_watch.clone());
-        producers.spawn(runner.run());
-    }
-    drop(to_watch);
-    for number in 0..WATCHERS {
-        let way = Way::ALL[number % Way::ALL.len()];
-        watchers.spawn(watch(Arc::clone(&world), way, Arc::clone(&feed)));
-    }
-
+    let mut clients = Clients::start(&world, &mut chance);
     let mut points = vec!["before_commit", "after_commit", "after_ack"];
     let mut rounds = 0;
     while keeper.kills < KILLS || !points.is_empty() {
         rounds += 1;
         let moment = match points.pop_if(|_| rounds % 5 == 0) {
-            Some(point) => Moment::Point(point, chance.within(20, 300)),
+            Some(point) => Moment::Point(point, chance.within(20, 400)),
             None => Moment::random(&mut chance),
         };
+        let asked = Instant::now();
         tokio::select! {
             () = keeper.kill(&moment) => {}
-            Some(ended) = producers.join_next() => panic!("a producer gave up: {ended:?}"),
-            Some(ended) = watchers.join_next() => panic!("a watcher gave up: {ended:?}"),
+            () = clients.give_up() => {}
         }
+        println!("{:5} ms {moment:?}", asked.elapsed().as_millis());
         let on_the_way = chance.one_in(4).then(|| chance.below(3));
         keeper.restart(on_the_way).await;
     }
-
     keeper.closing.send_replace(true);
-    let done = async {
-        while let Some(ended) = producers.join_next().await {
-            ended.expect("a producer keeps to the contract");
-        }
-        while let Some(ended) = watchers.join_next().await {
-            ended.expect("a watcher keeps to the contract");
-        }
-    };
-    timeout(PATIENCE, done).await.expect("what is left is done");
-
+    let asked = Instant::now();
+    timeout(PATIENCE, clients.finish()).await.expect("what is left is done");
+    println!("{:5} ms to do what was left", asked.elapsed().as_millis());
     let limbo = &world.api.supervisor().await["limbo"];
     assert_eq!((&limbo["live"], &limbo["violations"]), (&json!(UNCLAIMED), &json!([])), "{limbo}");
+
     // What is audited has been read back from disk.
     keeper.kill(&Moment::Sent(0)).await;
     keeper.restart(None).await;
     let boot = &world.api.supervisor().await["boot"];
-    assert_eq!((&boot["recovered"], &boot["queued"]), (&json!(UNCLAIMED), &json!(UNCLAIMED)), "{boot}");
+    let found = (&boot["recovered"], &boot["queued"]);
+    assert_eq!(found, (&json!(UNCLAIMED), &json!(UNCLAIMED)), "{boot}");
+    audit(&world, &unclaimed).await;
+    site.assert_no_errors_logged();
+}
+
+/// Everything that is there against everything that was said, and whether that was enough to
+/// prove anything.
+async fn audit(world: &Shared, unclaimed: &[String]) {
     let audit = Audit::read(&world.api).await;
     let book = world.ledger.open();
     audit.check(&book);
-    let mut live: Vec<_> = audit.live().iter().map(|e| e["id"].as_str().unwrap_or_default()).collect();
-    live.sort_unstable();
-    assert_eq!(live, unclaimed, "what had a runner has ended");
-    site.assert_no_errors_logged();
-
-    let (executions, events) = (book.created.len(), audit.events());
-    println!("{} kills; {executions} executions, {events} events; {:?}", keeper.kills, book.counts);
-    let counts = &book.counts;
+    assert_eq!(audit.live(), unclaimed, "what had a runner has ended");
+    let (executions, counts) = (book.created.len(), &book.counts);
+    println!("{executions} executions, {} events, {counts:?}", audit.events());
     for (what, times) in [
-        ("leases that survived a restart", counts.leases_survived),
-        ("batches retried", counts.retried),
-        ("batches repeated", counts.repeated),
+        ("leases that survive a restart", counts.leases_survived),
+        ("batches that are retried", counts.retried),
+        ("batches that are repeated", counts.repeated),
         ("writes of superseded leases", counts.fenced),
-        ("resumed watchers", counts.resumed),
+        ("watchers that resume", counts.resumed),
         ("watched executions", book.watched.len()),
     ] {
         assert!(times > 0, "the run proves nothing about {what}");
+    }
+}
+
+/// The producers and the watchers at work.
+struct Clients {
+    producers: JoinSet<()>,
+    watchers: JoinSet<()>,
+}
+
+impl Clients {
+    fn start(world: &Shared, chance: &mut Chance) -> Self {
+        let (to_watch, feed) = mpsc::channel(64);
+        let feed = Arc::new(Mutex::new(feed));
+        let (mut producers, mut watchers) = (JoinSet::new(), JoinSet::new());
+        for number in 0..PRODUCERS {
+            let its_chance = Chance::new(chance.u128() as u64);
+            let name = format!("runner-{number}");
+            let runner = Runner::new(Arc::clone(world), name, its_chance, to_watch.clone());
+            producers.spawn(runner.run());
+        }
+        for number in 0..WATCHERS {
+            let way = Way::ALL[number % Way::ALL.len()];
+            watchers.spawn(watch(Arc::clone(world), way, Arc::clone(&feed)));
+        }
+        Self { producers, watchers }
+    }
+
+    /// Returns never, and panics with the first client that does.
+    async fn give_up(&mut self) {
+        let ended = tokio::select! {
+            Some(ended) = self.producers.join_next() => ended,
+            Some(ended) = self.watchers.join_next() => ended,
+        };
+        panic!("a client gave up: {ended:?}");
+    }
+
+    /// Waits until the producers have left nothing and the watchers have seen all of it.
+    async fn finish(&mut self) {
+        while let Some(ended) = self.producers.join_next().await {
+            ended.expect("a producer keeps to the contract");
+        }
+        while let Some(ended) = self.watchers.join_next().await {
+            ended.expect("a watcher keeps to the contract");
+        }
     }
 }
 
@@ -220,7 +248,7 @@ impl<'a> Keeper<'a> {
         }
         let asked = Instant::now();
         self.server = self.site.start().await;
-        println!("kill {}: back after {:?}", self.kills, asked.elapsed());
+        println!("{:3} ms to be back after kill {}", asked.elapsed().as_millis(), self.kills);
         self.epoch = self.check().await;
         self.begin(false);
     }

@@ -93,12 +93,18 @@ pub(crate) async fn read(api: &Api, execution: &str) -> Vec<Event> {
         let answer = api.ask(&page(execution, after, "")).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let page = Read::parse(execution, &answer.text);
-        assert!(!page.events.is_empty() || after == page.head, "{execution}: an end before its head");
+        assert!(
+            !page.events.is_empty() || after == page.head,
+            "{execution}: an end before its head"
+        );
         log.extend(page.events);
         if log.last().is_none_or(|last| last.seq >= page.head) {
             check(execution, &log);
             let over = log.last().is_some_and(Event::is_terminal);
-            assert_eq!(page.terminal, over, "{execution}: the page and the log disagree about its end");
+            assert_eq!(
+                page.terminal, over,
+                "{execution}: the page and the log disagree about its end"
+            );
             return log;
         }
     }
@@ -110,7 +116,12 @@ fn check(execution: &str, log: &[Event]) {
     assert!(!log.is_empty(), "{execution} has no log");
     for (index, event) in log.iter().enumerate() {
         let expected = index as u64 + 1;
-        assert_eq!((event.seq, event.prev), (expected, expected - 1), "{execution}: {}", event.json);
+        assert_eq!(
+            (event.seq, event.prev),
+            (expected, expected - 1),
+            "{execution}: {}",
+            event.json
+        );
         let last = index + 1 == log.len();
         assert!(last || !event.is_terminal(), "{execution} goes on after its end: {}", event.json);
         assert!(index == 0 || log[index - 1].time <= event.time, "{execution}: {}", event.json);

@@ -110,16 +110,31 @@ async fn a_runner_that_does_not_come_back_has_lost_its_lease_and_everybody_is_to
     let failed = log::wait_for_type(&api, &once, "execution.failed").await;
     let waited = failed.time.duration_since(started_at(&api).await);
     assert!(waited >= SignedDuration::from_secs(1), "it had {waited} of its second to come back");
+    // It was not heard from since; that it counts from the start is no sign of life.
+    let started = started_at(&api).await;
+    let untrue = format!("sign of life was at {started:.6}");
+    assert!(!failed.json.contains(&untrue), "evidence of nothing: {}", failed.json);
     assert_tells_of_the_restart(&failed.data()["error"], "heartbeat_timeout");
     let next = claim(&api).await;
     assert_eq!((&next.execution, next.attempt), (&twice, 2));
     let failed = log::wait_for_type(&api, &twice, "execution.attempt_failed").await;
     assert_tells_of_the_restart(&failed.data()["error"], "heartbeat_timeout");
 
-    // The one who was given up on is fenced, by a new attempt as by the end.
+    // The one who was given up on is fenced, by a new attempt as by the end, whatever it says.
     for lease in [&superseded, &lost] {
-        let answer = api.ask(&proof(lease, 1)).await;
-        assert_eq!((answer.status, &*answer.code()), (409, "lease_superseded"), "{answer:?}");
+        let error = json!({"error": {"message": "It has found out by itself."}});
+        for request in [
+            proof(lease, 1),
+            Request::under(lease, "heartbeat", json!({})),
+            Request::under(lease, "complete", json!({})),
+            Request::under(lease, "wait", json!({"prompt": "May I?"})),
+            Request::under(lease, "cancelled", json!({})),
+            Request::under(lease, "fail", error),
+        ] {
+            let answer = api.ask(&request).await;
+            let told = (answer.status, &*answer.code());
+            assert_eq!(told, (409, "lease_superseded"), "{request:?}: {answer:?}");
+        }
     }
     api.ask(&Request::under(&next, "complete", json!({}))).await.ok();
     let boot = &api.supervisor().await["boot"];
@@ -153,8 +168,14 @@ async fn a_runner_that_comes_back_within_its_grace_goes_on_under_its_lease() {
     let api = site.api();
     api.ask(&Request::under(&lease, "complete", json!({}))).await.ok();
     let log = log::read(&api, &id).await;
-    let expected =
-        ["execution.created", "execution.started", "CUSTOM", "CUSTOM", "CUSTOM", "execution.completed"];
+    let expected = [
+        "execution.created",
+        "execution.started",
+        "CUSTOM",
+        "CUSTOM",
+        "CUSTOM",
+        "execution.completed",
+    ];
     assert_eq!(log::types(&log), expected);
     site.assert_no_errors_logged();
 }

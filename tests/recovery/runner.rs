@@ -163,8 +163,9 @@ impl Runner {
 
     async fn end(&mut self, turn: &mut Turn, ending: Ending) -> Result<(), Superseded> {
         let id = turn.lease.execution.clone();
-        let error = |retryable| {
-            json!({"error": {"code": "tired", "message": "It is tired.", "retryable": retryable}})
+        let error = |retryable: bool| {
+            let error = json!({"code": "tired", "message": "I am tired.", "retryable": retryable});
+            json!({ "error": error })
         };
         let output = json!({"output": {"by": self.name}});
         match ending {
@@ -262,7 +263,12 @@ impl Runner {
         let told = self.world.tell(request).await;
         if told.answer.status == 409 && told.answer.code() == "lease_superseded" {
             let silent = turn.heard.elapsed();
-            assert!(silent >= HEARTBEAT, "lost {:?} after {silent:?}: {:?}", turn.lease, told.answer);
+            assert!(
+                silent >= HEARTBEAT,
+                "lost {:?} after {silent:?}: {:?}",
+                turn.lease,
+                told.answer
+            );
             return Err(Superseded);
         }
         turn.heard = sent;
@@ -291,9 +297,9 @@ impl Runner {
             let pad = "x".repeat(self.chance.below(300));
             // The odd spelling of values and spaces has to come back as it is.
             let (kind, data) = match self.chance.below(3) {
-                0 => ("CUSTOM", format!(r#"{{"name":"proof","value":{{"mark":"{mark}", "n" : 1.0,"pad":"{pad}"}}}}"#)),
-                1 => ("CUSTOM", format!(r#"{{"name":"log","value":{{"level":"info","message":"{mark} {pad}"}}}}"#)),
-                _ => ("TEXT_MESSAGE_CHUNK", format!(r#"{{"messageId":"m{batch}","delta":"{mark} \u00e9{pad}"}}"#)),
+                0 => ("CUSTOM", proof(&mark, &pad)),
+                1 => ("CUSTOM", said(&mark, &pad)),
+                _ => ("TEXT_MESSAGE_CHUNK", written(batch, &mark, &pad)),
             };
             Post { kind, data }
         };
@@ -311,6 +317,18 @@ impl Runner {
         let (execution, attempt) = (lease.execution.clone(), lease.attempt);
         self.world.ledger.open().steps.push(Step { execution, kind, attempt, seq });
     }
+}
+
+fn proof(mark: &str, pad: &str) -> String {
+    format!(r#"{{"name":"proof","value":{{"mark":"{mark}", "n" : 1.0,"pad":"{pad}"}}}}"#)
+}
+
+fn said(mark: &str, pad: &str) -> String {
+    format!(r#"{{"name":"log","value":{{"level":"info","message":"{mark} {pad}"}}}}"#)
+}
+
+fn written(message: u64, mark: &str, pad: &str) -> String {
+    format!(r#"{{"messageId":"m{message}","delta":"{mark} \u00e9{pad}"}}"#)
 }
 
 fn array(posts: &[Post]) -> String {

@@ -202,7 +202,9 @@ fn free_port() -> u16 {
     let start = std::process::id() as u16;
     let ports = u16::MAX;
     (0..ports)
-        .map(|_| 10_000 + start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % (high - 10_000))
+        .map(|_| {
+            10_000 + start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % (high - 10_000)
+        })
         .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
         .expect("some port is free")
 }

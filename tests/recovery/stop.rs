@@ -95,8 +95,8 @@ async fn follow_socket(address: String, execution: String) -> (Vec<Event>, Close
 
 #[tokio::test]
 async fn a_server_that_is_told_to_stop_keeps_its_word_and_leaves_cleanly() {
-    let site = Site::new()
-        .with("HEARTLINE_SERVER_SHUTDOWN_TIMEOUT", format!("{SHUTDOWN_TIMEOUT:?}"));
+    let site =
+        Site::new().with("HEARTLINE_SERVER_SHUTDOWN_TIMEOUT", format!("{SHUTDOWN_TIMEOUT:?}"));
     let mut server = site.start().await;
     let api = site.api();
     let total = Arc::new(watch::Sender::new(0));

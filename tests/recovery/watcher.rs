@@ -93,7 +93,11 @@ impl Watching<'_> {
     async fn stream(&mut self) {
         loop {
             let last = self.last();
-            let path = format!("/v1/executions/{}/events?after=0{}", self.watched.execution, self.way.view());
+            let path = format!(
+                "/v1/executions/{}/events?after=0{}",
+                self.watched.execution,
+                self.way.view()
+            );
             let mut request = Request::get(path).with("Accept", "text/event-stream");
             if last > 0 {
                 // Wins over `after`.
@@ -101,7 +105,10 @@ impl Watching<'_> {
             }
             let mut response = self.world.open(&request).await;
             if response.status() == 204 {
-                assert!(self.watched.events.last().is_some_and(Event::is_terminal), "no more to come");
+                assert!(
+                    self.watched.events.last().is_some_and(Event::is_terminal),
+                    "no more to come"
+                );
                 self.watched.ended = true;
                 return;
             }
@@ -127,7 +134,10 @@ impl Watching<'_> {
                 self.see(event);
             }
             "end" => {
-                assert!(self.watched.events.last().is_some_and(Event::is_terminal), "it is not over");
+                assert!(
+                    self.watched.events.last().is_some_and(Event::is_terminal),
+                    "it is not over"
+                );
                 self.watched.ended = true;
             }
             other => panic!("nothing was lost, so what is '{other}' for? {}", message.data),

@@ -44,16 +44,14 @@ impl Server {
         }
         match &ask.command {
             Command::Create(_) => self.create(env, ask),
-            Command::Heartbeat { lease } if !ask.detached => {
-                match self.beat(env, ask.id, *lease) {
-                    Some((_, cancel_requested)) => {
-                        env.coverage.moment("heartbeat without an event");
-                        let reply = Reply::Done { seq: 0, cancel_requested };
-                        env.answer(ask.asker, Ok(reply));
-                    }
-                    None => self.execute(env, ask),
+            Command::Heartbeat { lease } if !ask.detached => match self.beat(env, ask.id, *lease) {
+                Some((_, cancel_requested)) => {
+                    env.coverage.moment("heartbeat without an event");
+                    let reply = Reply::Done { seq: 0, cancel_requested };
+                    env.answer(ask.asker, Ok(reply));
                 }
-            }
+                None => self.execute(env, ask),
+            },
             _ => self.execute(env, ask),
         }
     }
@@ -91,19 +89,27 @@ impl Server {
         if let Some(used) = &ask.key {
             self.keys_busy.insert((ask.namespace.clone(), used.key.clone()));
         }
-        if !self.actors.contains_key(&ask.id) {
+        if !self.actors.contains_key(&ask.id) && !self.is_decided(ask.id) {
             let state = self.load(env, &ask.namespace, ask.id);
-            self.build(ask.id, state);
+            // A terminal execution gets no actor.
+            if state.as_ref().is_none_or(|state| !state.phase.is_terminal()) {
+                self.build(ask.id, state);
+            }
         }
         self.execute(env, ask);
     }
 
-    pub(super) fn build(&mut self, id: ExecutionId, state: Option<State>) -> &mut Actor {
+    fn build(&mut self, id: ExecutionId, state: Option<State>) {
+        let actor = self.made(id, state);
+        self.actors.insert(id, actor);
+    }
+
+    fn made(&mut self, id: ExecutionId, state: Option<State>) -> Actor {
         let feed = self.feeds.of(id);
         let (head, lifecycle) = state.as_ref().map_or((0, 0), |s| (s.seq, s.lifecycle_seq));
         feed.opened(head, lifecycle);
         self.generations += 1;
-        let actor = Actor {
+        Actor {
             generation: self.generations,
             facets: state.as_ref().map(facets),
             state,
@@ -112,24 +118,11 @@ impl Server {
             inflight: 0,
             poisoned: Rc::default(),
             snapshot_seq: head,
-        };
-        self.actors.insert(id, actor);
-        self.actors.get_mut(&id).expect("it was just put there")
+        }
     }
 
     /// The actor of an execution, from the log if need be. An answer where there is none.
     fn find(&mut self, env: &mut Env, ask: &Ask) -> Result<Actor, Answer> {
-        if ask.detached {
-            // On the log, whatever the listed actor thinks.
-            let listed = self.actors.remove(&ask.id);
-            let state = self.load(env, &ask.namespace, ask.id);
-            let found = state.ok_or(Err(Refused::NotFound)).map(|state| {
-                self.build(ask.id, Some(state));
-                self.actors.remove(&ask.id).expect("it was just built")
-            });
-            self.actors.extend(listed.map(|actor| (ask.id, actor)));
-            return found;
-        }
         // An id of another namespace does not exist.
         let owned = |actor: &Actor| {
             actor.state.as_ref().is_none_or(|state| state.spec.namespace == ask.namespace)
@@ -137,7 +130,9 @@ impl Server {
         if self.actors.get(&ask.id).is_some_and(|actor| !owned(actor)) {
             return Err(Err(Refused::NotFound));
         }
-        if let Some(actor) = self.actors.remove(&ask.id) {
+        if ask.detached {
+            env.checks.contested.insert(ask.id);
+        } else if let Some(actor) = self.actors.remove(&ask.id) {
             return if actor.poisoned.get() { Err(Err(Refused::Interrupted)) } else { Ok(actor) };
         }
         let state = self.load(env, &ask.namespace, ask.id).ok_or(Err(Refused::NotFound))?;
@@ -150,13 +145,19 @@ impl Server {
             return Err(decided.map(|decision| decision.reply).map_err(Refused::Rejected));
         }
         env.coverage.moment("actor built from the log");
-        self.build(ask.id, Some(state));
-        Ok(self.actors.remove(&ask.id).expect("it was just built"))
+        Ok(self.made(ask.id, Some(state)))
     }
 
     fn execute(&mut self, env: &mut Env, ask: Ask) {
         if !self.has_room(env) {
             self.deliver(env, ask, Err(Refused::Overloaded), false);
+            return;
+        }
+        // What a dead actor decided may still become durable: its successor waits for that, or it
+        // would be built from a log that is about to move.
+        if (ask.detached || !self.actors.contains_key(&ask.id)) && self.is_decided(ask.id) {
+            env.coverage.moment("actor waited for what a dead one had decided");
+            env.send(Happening::Arrive(ask));
             return;
         }
         let mut actor = match self.find(env, &ask) {
@@ -176,10 +177,11 @@ impl Server {
             random: env.chance.unit(),
             state_limit: env.settings.state_bytes,
         };
-        let command = self.spoil(env, &actor, ask.command.clone());
+        let (command, spoilt) = spoil(env, &actor, ask.command.clone());
         let (id, detached) = (ask.id, ask.detached);
         match decide(actor.state.as_ref(), command, &context) {
             Ok(decision) if !decision.events.is_empty() => {
+                env.harmed |= spoilt;
                 self.append(env, &mut actor, decision, ask);
             }
             Ok(decision) => self.behind_barrier(env, &actor, ask, Ok(decision.reply)),
@@ -188,6 +190,10 @@ impl Server {
         if !detached {
             self.actors.insert(id, actor);
         }
+    }
+
+    fn is_decided(&self, id: ExecutionId) -> bool {
+        self.journal.iter().any(|entry| entry.after.ask.id == id)
     }
 
     /// What watchers see, once all of it is durable.
@@ -263,8 +269,8 @@ impl Server {
         let records = encode(&events);
         let lifecycle = events.iter().any(|e| e.body.is_lifecycle());
         let tail = state.seq - actor.snapshot_seq;
-        let snapshot =
-            (tail >= env.settings.snapshot_every || (over && tail > 4)).then(|| encode_state(state));
+        let snapshot = (tail >= env.settings.snapshot_every || (over && tail > 4))
+            .then(|| encode_state(state));
         if snapshot.is_some() {
             actor.snapshot_seq = state.seq;
         }
@@ -279,7 +285,8 @@ impl Server {
             let json = serde_json::to_vec(&state.execution(signs)).expect("plain JSON");
             Summary { json: json.into(), facets: after, before }
         });
-        if env.sabotaged(Sabotage::EarlyShow) {
+        if env.suffers(Sabotage::EarlyShow) {
+            env.harmed = true;
             actor.feed.publish(records.clone(), None);
         }
         let append = Append {
@@ -407,23 +414,24 @@ impl Server {
         let namespace = actor.state?.spec.namespace.clone();
         env.chance.percent(15).then_some((namespace, id))
     }
+}
 
-    /// Takes the place of a missing check, when the checkers are themselves tested.
-    fn spoil(&self, env: &mut Env, actor: &Actor, mut command: Command) -> Command {
-        let Some(held) = actor.state.as_ref().and_then(|state| state.lease.as_ref()) else {
-            return command;
-        };
-        if let Command::PostEvents { lease, batch, .. } = &mut command {
-            if *lease != held.id && env.sabotaged(Sabotage::StaleLease) {
-                (*lease, *batch) = (held.id, None);
-            }
-            let newest = held.batches.back().map(|(batch, _)| *batch);
-            if batch.is_some() && *batch <= newest && env.sabotaged(Sabotage::RepeatAppended) {
-                *batch = None;
-            }
+/// Takes the place of a missing check, when the checkers are themselves tested.
+fn spoil(env: &Env, actor: &Actor, mut command: Command) -> (Command, bool) {
+    let Some(held) = actor.state.as_ref().and_then(|state| state.lease.as_ref()) else {
+        return (command, false);
+    };
+    let mut spoilt = false;
+    if let Command::PostEvents { lease, batch, .. } = &mut command {
+        if *lease != held.id && env.suffers(Sabotage::StaleLease) {
+            (*lease, *batch, spoilt) = (held.id, None, true);
         }
-        command
+        let newest = held.batches.back().map(|(batch, _)| *batch);
+        if batch.is_some() && *batch <= newest && env.suffers(Sabotage::RepeatAppended) {
+            (*batch, spoilt) = (None, true);
+        }
     }
+    (command, spoilt)
 }
 
 fn barrier(actor: &Actor, ask: Ask, answer: Result<Reply, Rejection>) -> Entry {

@@ -182,7 +182,8 @@ impl World {
             checks.known.get(id).is_some_and(|known| known.shadow.phase == Some(Phase::Pending))
         });
         if held != (queued - claiming.count(), leased) {
-            found.get_or_insert(format!("queues hold {held:?} of {queued} queued, {leased} leased"));
+            found
+                .get_or_insert(format!("queues hold {held:?} of {queued} queued, {leased} leased"));
         }
         let by_phase: usize = server.board.phases().values().sum();
         if by_phase != checks.live.len() {
@@ -235,9 +236,10 @@ impl World {
                 break;
             }
         }
-        let known = self.env.checks.known.iter().filter(|(_, known)| {
-            known.namespace == namespace && known.shadow.phase == Some(phase)
-        });
+        let known =
+            self.env.checks.known.iter().filter(|(_, known)| {
+                known.namespace == namespace && known.shadow.phase == Some(phase)
+            });
         let mut expected: Vec<_> = known
             .map(|(id, known)| (known.shadow.created_at, *id, known.log.len() as u64))
             .collect();

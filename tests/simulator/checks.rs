@@ -61,8 +61,9 @@ struct Heard {
 /// A beat older than this many others cannot be the newest before a timeout came up.
 const BEATS_KEPT: usize = 64;
 
-fn newest(beats: &VecDeque<Timestamp>, until: Timestamp) -> Timestamp {
-    beats.iter().rev().find(|at| **at <= until).copied().unwrap_or_default()
+/// What comes at the very instant at which the timeout comes up may be too late.
+fn newest(beats: &VecDeque<Timestamp>, before: Timestamp) -> Timestamp {
+    beats.iter().rev().find(|at| **at < before).copied().unwrap_or_default()
 }
 
 /// What is known of one execution.
@@ -94,6 +95,9 @@ pub(crate) struct Checks {
     pub(crate) events: u64,
     late: Span,
     closing: bool,
+    /// Had two writers at once: the one that loses the race may still refuse calls by what it
+    /// believes, until it hears of it. It must not write, nor acknowledge what is not so.
+    pub(super) contested: BTreeSet<ExecutionId>,
     /// Taken out of their queues by a claim that is not settled.
     pub(super) claiming: BTreeSet<ExecutionId>,
 }
@@ -352,6 +356,7 @@ impl Checks {
         answer: Result<&Reply, &Rejection>,
         wrote: bool,
     ) {
+        let contested = self.contested.contains(&id);
         let shadow = self.known.get(&id).map(|known| &known.shadow);
         let lease = lease_of(command);
         let holds = lease.is_some_and(|lease| {
@@ -378,28 +383,31 @@ impl Checks {
                         | Command::Wait { .. }
                         | Command::ConfirmCancelled { .. }
                 );
-                let fenced = wrote || lease.is_none() || holds || may_repeat;
+                let fenced = contested || wrote || lease.is_none() || holds || may_repeat;
                 self.claim(Invariant::E, fenced, || {
                     format!("{id}: {command:?} is accepted under a lease that is not current")
                 });
             }
             Err(rejection) => {
                 let phase = shadow.and_then(|s| s.phase);
-                let right = match rejection {
-                    Rejection::Exists => shadow.is_some(),
-                    Rejection::Unknown => shadow.is_none(),
-                    Rejection::Terminal { phase: told, .. } => over && phase == Some(*told),
-                    Rejection::LeaseSuperseded { .. } => lease.is_some() && !holds,
-                    Rejection::NotClaimable { phase: told }
-                    | Rejection::NotWaiting { phase: told } => phase == Some(*told) && !over,
-                    Rejection::NotCancelling => shadow.is_some_and(|s| s.cancel.is_none()),
-                    Rejection::NotDue
-                    | Rejection::SeqMismatch { .. }
-                    | Rejection::Invalid { .. }
-                    | Rejection::TooLarge { .. } => !over || lease.is_none(),
-                };
+                let right = contested
+                    || match rejection {
+                        Rejection::Exists => shadow.is_some(),
+                        Rejection::Unknown => shadow.is_none(),
+                        Rejection::Terminal { phase: told, .. } => over && phase == Some(*told),
+                        Rejection::LeaseSuperseded { .. } => lease.is_some() && !holds,
+                        Rejection::NotClaimable { phase: told }
+                        | Rejection::NotWaiting { phase: told } => phase == Some(*told) && !over,
+                        Rejection::NotCancelling => shadow.is_some_and(|s| s.cancel.is_none()),
+                        Rejection::NotDue
+                        | Rejection::SeqMismatch { .. }
+                        | Rejection::Invalid { .. }
+                        | Rejection::TooLarge { .. } => !over || lease.is_none(),
+                    };
                 self.claim(Invariant::I, right, || {
-                    format!("{id}: {command:?} is refused with {rejection:?}; the log says {phase:?}")
+                    format!(
+                        "{id}: {command:?} is refused with {rejection:?}; the log says {phase:?}"
+                    )
                 });
             }
         }
@@ -409,13 +417,15 @@ impl Checks {
         let Command::PostEvents { lease, batch: Some(batch), .. } = command else { return };
         let ended = self.known.get(&id).and_then(|k| k.batches.get(&(*lease, *batch)).copied());
         self.claim(Invariant::A, ended == Some(seq), || {
-            format!("{id}: batch {batch} of {lease} is acknowledged at {seq}, it ended at {ended:?}")
+            format!(
+                "{id}: batch {batch} of {lease} is acknowledged at {seq}, it ended at {ended:?}"
+            )
         });
     }
 
     fn lost_mark(&self, id: ExecutionId, command: &Command, marks: &[u64]) -> Option<u64> {
-        // TODO(lead): remove this exception together with the defect it stands for: a `fail` under
-        // a lease that a timeout or a lost runner has ended is answered as if it were recorded.
+        // TODO: remove this exception with the defect it stands for: a `fail` under a lease that a
+        // timeout or the loss of its runner has ended is answered as if it had been recorded.
         if matches!(command, Command::Fail { .. }) {
             return None;
         }
@@ -442,16 +452,22 @@ impl Known {
             return Err(format!("{kind:?} of {at} ran out at {decided}, too early"));
         }
         let on_time = decided <= at.plus(late);
-        if !on_time && decided > at.max(excused_until).plus(late) {
+        let from = at.max(excused_until).max(self.shadow.updated_at);
+        if !on_time && decided > from.plus(late) {
             return Err(format!("{kind:?} of {at} ran out at {decided}, too late"));
         }
         Ok(on_time)
     }
 
-    /// When the first timeout is due, with all signs of life.
+    /// When each timeout must run out, with all signs of life.
     pub(crate) fn deadlines(&self) -> Vec<(DeadlineKind, Timestamp)> {
         let newest = |beats: &VecDeque<Timestamp>| beats.back().copied().unwrap_or_default();
-        self.shadow.deadlines(newest(&self.heard.alive), newest(&self.heard.progressed))
+        let mut armed =
+            self.shadow.deadlines(newest(&self.heard.alive), newest(&self.heard.progressed));
+        for (_, at) in &mut armed {
+            *at = (*at).max(self.shadow.updated_at);
+        }
+        armed
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use heartline_execution::{
-    Command, ExecutionId, Kind, Name, Namespace, Phase, Span, Spec, command::TimeoutPatch,
+    Command, ExecutionId, Kind, LeaseId, Name, Namespace, Phase, Span, Spec,
+    command::TimeoutPatch,
+    event::RunnerInfo,
     spec::{Retry, Timeouts},
 };
 use heartline_storage::Idempotency;
@@ -14,6 +16,9 @@ use super::{
     words,
     world::{Asker, Happening, World},
 };
+
+/// A queue that no runner ever asks.
+pub(crate) const UNASKED: &str = "nobody";
 
 impl World {
     pub(crate) fn client_acts(&mut self) {
@@ -48,8 +53,7 @@ impl World {
         let kind = Kind::ALL[self.env.chance.below(2)];
         let namespace = self.namespaces[usize::from(self.env.chance.one_in(4))].clone();
         let busy = self.env.chance.percent(88);
-        let queue =
-            if busy { self.env.chance.below(2) } else { 2 };
+        let queue = if busy { self.env.chance.below(2) } else { 2 };
         let env = &mut self.env;
         let timeouts = Timeouts {
             schedule_to_start: env.millis(60, 1_500),
@@ -174,16 +178,12 @@ impl World {
 
     fn nonsense(&mut self) {
         let kind = Kind::Agent;
-        match self.env.chance.below(6) {
+        match self.env.chance.below(7) {
             0 => {
-                let timeouts =
-                    TimeoutPatch { heartbeat: Some(Span(1)), ..TimeoutPatch::default() };
+                let timeouts = TimeoutPatch { heartbeat: Some(Span(1)), ..TimeoutPatch::default() };
                 let priority = Some(1_000_000);
                 let (labels, if_match) = (None, None);
-                self.tell_any(
-                    Command::Update { labels, priority, timeouts, if_match },
-                    Vec::new(),
-                );
+                self.tell_any(Command::Update { labels, priority, timeouts, if_match }, Vec::new());
             }
             1 => {
                 let grace = Some(Span(u64::MAX));
@@ -219,6 +219,18 @@ impl World {
                 if let Some((namespace, id)) = self.any(true) {
                     let spec = Spec { namespace: namespace.clone(), ..Spec::new(kind, "again") };
                     self.tell(namespace, id, Command::Create(Box::new(spec)), Vec::new());
+                }
+            }
+            5 => {
+                // A claim of what is not in its queue.
+                if let Some((namespace, id)) = self.any(true)
+                    && self.env.checks.known[&id].shadow.phase != Some(Phase::Pending)
+                {
+                    let lease = LeaseId(self.env.chance.u128());
+                    let id_of = Name::new("stray").expect("a valid name");
+                    let runner =
+                        RunnerInfo { id: id_of, name: None, host: None, pid: None, version: None };
+                    self.tell(namespace, id, Command::Claim { lease, runner }, Vec::new());
                 }
             }
             _ => {

@@ -82,9 +82,10 @@ const FAULTS: [&str; 16] = [
     "unknown outcome not in the log",
 ];
 
-const MOMENTS: [&str; 22] = [
+const MOMENTS: [&str; 23] = [
     "actor went home",
     "actor built from the log",
+    "actor waited for what a dead one had decided",
     "answer waited behind a barrier",
     "batch was a repeat",
     "end told again",

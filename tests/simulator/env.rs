@@ -57,6 +57,8 @@ pub(crate) struct Env {
     pub(crate) settings: Settings,
     /// What is still to be broken on purpose.
     pub(crate) sabotage: Option<Sabotage>,
+    /// Something was.
+    pub(crate) harmed: bool,
     marks: u64,
 }
 
@@ -79,6 +81,7 @@ impl Env {
             coverage: Coverage::default(),
             settings,
             sabotage: None,
+            harmed: false,
             marks: 0,
         }
     }
@@ -113,11 +116,17 @@ impl Env {
         Span(self.chance.within(low * 1_000, high * 1_000))
     }
 
-    /// Takes up the sabotage if it is this one.
+    /// Whether the sabotage is this one, from the warm-up on.
+    pub(crate) fn suffers(&self, what: Sabotage) -> bool {
+        self.checks.is_warm() && self.sabotage == Some(what)
+    }
+
+    /// The same, but only once.
     pub(crate) fn sabotaged(&mut self, what: Sabotage) -> bool {
-        let now = self.checks.is_warm() && self.sabotage == Some(what);
+        let now = self.suffers(what);
         if now {
             self.sabotage = None;
+            self.harmed = true;
         }
         now
     }

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use heartline_actors::board::QueueKey;
-use heartline_execution::{Command, ExecutionId, LeaseId, Reply, Span, Timestamp, event::RunnerInfo};
+use heartline_execution::{
+    Command, ExecutionId, LeaseId, Reply, Span, Timestamp, event::RunnerInfo,
+};
 
 use super::{
     env::Env,
-    server::{Answer, Ask, Server},
+    server::{Answer, Ask, Refused, Server},
     world::{Asker, Happening},
 };
 
@@ -36,6 +38,8 @@ struct Round {
     taken: Vec<ExecutionId>,
     open: usize,
     granted: Vec<Granted>,
+    /// A claim could not be made, whatever the rules say of it.
+    failed: bool,
 }
 
 /// See the module.
@@ -97,13 +101,13 @@ impl Server {
                     marks: Vec::new(),
                     key: None,
                     detached: false,
-                epoch: Some(self.epoch),
+                    epoch: Some(self.epoch),
                 };
                 env.send(Happening::Arrive(ask));
             }
             let open = taken.len();
-            let granted = Vec::new();
-            self.queues.rounds.insert(round, Round { claimant, taken, open, granted });
+            let (granted, failed) = (Vec::new(), false);
+            self.queues.rounds.insert(round, Round { claimant, taken, open, granted, failed });
         }
         self.set_timer(env, key);
     }
@@ -142,11 +146,14 @@ impl Server {
         if let Ok(Reply::Claimed { heartbeat, .. }) = answer {
             open.granted.push(Granted { id, lease, heartbeat: *heartbeat });
         }
+        open.failed |= !matches!(answer, Ok(_) | Err(Refused::Rejected(_) | Refused::NotFound));
         open.open -= 1;
         if open.open > 0 {
             return;
         }
-        let Some(Round { claimant, taken, granted, .. }) = self.queues.rounds.remove(&round) else {
+        let Some(Round { claimant, taken, granted, failed, .. }) =
+            self.queues.rounds.remove(&round)
+        else {
             return;
         };
         for id in &taken {
@@ -156,7 +163,11 @@ impl Server {
         let gone = self.queues.closed.contains(&claimant.serial);
         if granted.is_empty() {
             env.coverage.moment("claim came to nothing");
-            if !gone {
+            if failed && !gone {
+                // Asking a failing store again at once would be a loop.
+                let pause = env.millis(5, 50);
+                env.after(pause, Happening::Claim(claimant));
+            } else if !gone {
                 self.claim(env, claimant);
             }
         } else if gone {
@@ -192,8 +203,7 @@ impl Server {
     /// Claims that wait although their queue has something to give, for longer than `patience`.
     pub(crate) fn neglected(&self, now: Timestamp, patience: Span) -> Option<String> {
         let old = |claimant: &&Claimant| {
-            !self.queues.closed.contains(&claimant.serial)
-                && now.since(claimant.since) > patience
+            !self.queues.closed.contains(&claimant.serial) && now.since(claimant.since) > patience
         };
         let waiting = self.queues.waiting.iter();
         let claimant = waiting.filter_map(|(key, claims)| {

@@ -47,6 +47,8 @@ struct Job {
     open: Option<u64>,
     /// The newest call, to be made again.
     last: Option<(Command, Vec<u64>)>,
+    /// The newest call is to be made again: nobody answered.
+    again: bool,
     cancel_seen: bool,
     /// It has ended, and the runner goes on.
     zombie: u32,
@@ -144,6 +146,7 @@ impl World {
                 batch: 0,
                 open: None,
                 last: None,
+                again: false,
                 cancel_seen: false,
                 zombie: 0,
             };
@@ -166,6 +169,12 @@ impl World {
         let Some(job) = self.runners[runner].jobs.get_mut(&number) else { return };
         if job.open.is_some() {
             return; // The answer, or that there is none, goes on.
+        }
+        if std::mem::take(&mut job.again)
+            && let Some((command, marks)) = job.last.clone()
+        {
+            self.call(runner, number, command, marks);
+            return;
         }
         match self.env.chance.below(100) {
             0..3 => {
@@ -229,8 +238,11 @@ impl World {
                 _ => {
                     let timeout = env.chance.one_in(2).then(|| env.millis(10, 400));
                     let hold = env.chance.one_in(2);
-                    let prompt = Some(format!("#{mark}"));
-                    (Command::Wait { lease, prompt, schema: None, timeout, hold }, vec![mark])
+                    // A question under a lease that is kept may be asked again.
+                    let prompt = if hold { "well?".to_owned() } else { format!("#{mark}") };
+                    let marks = if hold { none } else { vec![mark] };
+                    let prompt = Some(prompt);
+                    (Command::Wait { lease, prompt, schema: None, timeout, hold }, marks)
                 }
             };
         }
@@ -338,12 +350,9 @@ impl World {
             }
             Err(Refused::Rejected(_)) => {}
             Err(_) => {
-                if self.env.chance.percent(85)
-                    && let Some((command, marks)) = job.last.clone()
-                {
-                    self.call(runner, number, command, marks);
-                    return;
-                }
+                job.again = self.env.chance.percent(85);
+                // It does not know, and does not ask again: perhaps it has ended.
+                job.zombie += u32::from(ending && !job.again);
             }
         }
         if job.zombie > 0 && (job.zombie > 4 || self.env.chance.percent(50)) {

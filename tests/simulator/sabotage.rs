@@ -1,6 +1,6 @@
-//! Defects put in on purpose: each breaks one promise once, and a checker must notice.
+//! Defects put in on purpose: each breaks one promise, and a checker must notice.
 
-/// What goes wrong, once per run, at the first occasion after the warm-up.
+/// What goes wrong, from the first occasion after the warm-up on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sabotage {
     /// A page for a watcher is damaged on its way.
@@ -19,7 +19,7 @@ pub(crate) enum Sabotage {
     ForgottenTimeout,
     /// An execution's deadlines are not armed.
     NoDeadline,
-    /// The board is not told of a commit.
+    /// The board is no longer told of an execution's commits.
     MissedCommit,
     /// The board is not told what an unknown outcome turned out to be.
     MissedOutcome,

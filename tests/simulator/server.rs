@@ -14,13 +14,14 @@ use heartline_actors::{
     feed::{Feed, FeedLimits, Feeds},
 };
 use heartline_execution::{
-    Command, ExecutionId, LeaseId, Namespace, Phase, Place, Rejection, Reply, Span, Standing, State,
+    Command, ExecutionId, LeaseId, Namespace, Phase, Rejection, Reply, Span, Standing, State,
     Timestamp,
 };
 use heartline_storage::{Append, ExecutionStore, Idempotency, Refusal};
 
 use super::{
     checks::{Deed, Invariant},
+    clients::UNASKED,
     disk::{EVERYTHING, Fate},
     env::Env,
     queues::Queues,
@@ -98,8 +99,6 @@ pub(crate) struct Server {
     pub(super) supervisor: Supervisor,
     pub(super) queues: Queues,
     pub(crate) leases_at_start: usize,
-    /// Deadlines that were taken off the board by a sabotage.
-    pub(super) unarmed: Option<ExecutionId>,
 }
 
 /// Between two tries to recover a failed store, in milliseconds.
@@ -135,7 +134,6 @@ impl Server {
             supervisor: Supervisor::default(),
             queues: Queues::default(),
             leases_at_start,
-            unarmed: None,
         };
         server.tick(env);
         server
@@ -225,11 +223,13 @@ impl Server {
     }
 
     fn fate(&mut self, env: &mut Env, appends: &[Append]) -> Fate {
-        let planned = matches!(
-            env.sabotage,
-            Some(Sabotage::AckOfAFailedCommit | Sabotage::MissedOutcome)
-        ) && env.checks.is_warm()
-            && appends.iter().any(|append| append.standing.is_some());
+        let planned =
+            matches!(env.sabotage, Some(Sabotage::AckOfAFailedCommit | Sabotage::MissedOutcome))
+                && env.checks.is_warm()
+                && appends
+                    .iter()
+                    .filter_map(|append| append.standing.as_ref())
+                    .any(|standing| standing.attempt == 0 && standing.queue.as_str() == UNASKED);
         if !planned && (env.checks.is_closing() || !env.chance.one_in(250)) {
             return Fate::Synced;
         }
@@ -271,12 +271,13 @@ impl Server {
     /// and the board and the feeds are told, before anything else is accepted.
     pub(crate) fn recover(&mut self, env: &mut Env) {
         env.disk.recover();
-        let forgets = env.sabotaged(Sabotage::MissedOutcome);
+        let forgets = env.suffers(Sabotage::MissedOutcome);
         for (namespace, id) in env.checks.unknown_ids() {
             let found = env.disk.log(&namespace, id);
             env.checks.read_back(&namespace, id, &found, &mut env.coverage);
             let Some(state) = self.load(env, &namespace, id) else { continue };
             if forgets {
+                env.harmed |= state.spec.queue.as_str() == UNASKED;
                 continue;
             }
             let feed = self.feeds.of(id);
@@ -293,10 +294,17 @@ impl Server {
             };
             let pulse = standing.held().map(|_| {
                 let kept = self.board.pulse(id).as_ref().and_then(same);
-                kept.unwrap_or_else(|| Arc::new(Pulse::new(env.now)))
+                let pulse = kept.unwrap_or_else(|| Arc::new(Pulse::new(env.now)));
+                // Its runner could not be heard meanwhile.
+                pulse.progress(env.now);
+                pulse
             });
+            let lease = standing.held().map(|held| held.lease);
             let stirred = self.board.observe(standing, pulse, env.now);
             self.stir(env, stirred);
+            if let Some(lease) = lease {
+                env.checks.heard(id, lease, env.now, true);
+            }
         }
         self.healthy = true;
         env.checks.excuse(env.now);
@@ -393,14 +401,14 @@ impl Server {
     }
 
     fn observe(&mut self, env: &mut Env, mut standing: Standing, pulse: Option<Arc<Pulse>>) {
-        let queued = matches!(standing.place, Place::Queued { .. });
-        if queued && env.sabotaged(Sabotage::NoDeadline) {
-            self.unarmed = Some(standing.id);
-        }
-        if self.unarmed == Some(standing.id) {
+        // Nobody asks this queue: what is forgotten there stays forgotten.
+        let alone = standing.queue.as_str() == UNASKED;
+        if alone && env.suffers(Sabotage::NoDeadline) {
+            env.harmed |= !standing.deadlines.is_empty();
             standing.deadlines.clear();
         }
-        if env.sabotaged(Sabotage::MissedCommit) {
+        if alone && env.suffers(Sabotage::MissedCommit) {
+            env.harmed = true;
             return;
         }
         let stirred = self.board.observe(standing, pulse, env.now);

@@ -32,6 +32,8 @@ pub(crate) struct Shadow {
     pub(crate) queue: String,
     pub(crate) created_at: Timestamp,
     pub(crate) reason: Option<String>,
+    /// The newest change of timeouts: one that was made shorter may be due in the past.
+    pub(crate) updated_at: Timestamp,
     /// The marks that runners and clients left, each at most once.
     pub(crate) marks: BTreeSet<u64>,
 }
@@ -145,6 +147,7 @@ impl Shadow {
                 self.hear(at, false);
             }
             "execution.updated" => {
+                self.updated_at = at;
                 if let Some(priority) = data["priority"].as_i64() {
                     self.priority = priority;
                 }
@@ -212,10 +215,7 @@ impl Shadow {
             arm(DeadlineKind::Grace, tenure.gone_until);
             if self.phase == Some(Phase::InProgress) {
                 arm(DeadlineKind::StartToClose, after(tenure.clock_from, "start_to_close"));
-                arm(
-                    DeadlineKind::Progress,
-                    after(tenure.progressed.max(progressed), "progress"),
-                );
+                arm(DeadlineKind::Progress, after(tenure.progressed.max(progressed), "progress"));
             }
         }
         if self.phase == Some(Phase::Pending) {

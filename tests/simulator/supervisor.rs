@@ -1,9 +1,10 @@
 //! The timers: what comes up on the board becomes a timeout command, as `actors::supervisor` does.
 
 use heartline_actors::board::Due;
-use heartline_execution::{Command, ExecutionId, Rejection, Span};
+use heartline_execution::{Command, Rejection, Span};
 
 use super::{
+    clients::UNASKED,
     env::Env,
     sabotage::Sabotage,
     server::{Answer, Ask, Refused, Server},
@@ -23,8 +24,6 @@ pub(crate) struct Supervisor {
     in_flight: usize,
     /// Only the timer of this number counts.
     timer: u64,
-    /// Whose deadlines a sabotage lets pass.
-    forgotten: Option<ExecutionId>,
 }
 
 impl Server {
@@ -36,14 +35,14 @@ impl Server {
         let ahead = if hurried { AHEAD } else { Span(0) };
         for due in self.board.due(env.now.plus(ahead), room) {
             let id = due.standing.id;
-            if env.sabotaged(Sabotage::ForgottenTimeout) {
-                self.supervisor.forgotten = Some(id);
-            }
-            if self.supervisor.forgotten == Some(id) {
+            let alone = due.standing.queue.as_str() == UNASKED;
+            if alone && env.suffers(Sabotage::ForgottenTimeout) {
+                env.harmed = true;
                 continue;
             }
             if due.deadline.at > env.now.plus(RECHECK) {
                 env.sabotage = None;
+                env.harmed = true;
             }
             self.supervisor.in_flight += 1;
             let ask = Ask {

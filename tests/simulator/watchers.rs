@@ -73,7 +73,8 @@ impl World {
         let lifecycle_only = self.env.chance.one_in(4);
         let snapshot = self.env.chance.one_in(3);
         let after = if self.env.chance.one_in(2) { 0 } else { self.env.chance.within(0, head) };
-        let before = if lifecycle_only { self.env.checks.lifecycle_before(id, after) } else { after };
+        let before =
+            if lifecycle_only { self.env.checks.lifecycle_before(id, after) } else { after };
         self.watchers[watcher] = Watcher {
             target: Some((namespace.clone(), id)),
             position: after,
@@ -107,9 +108,9 @@ impl World {
         let known = &self.env.checks.known[&id];
         let mut folded: Option<State> = None;
         let log = known.log.iter().take(usize::try_from(seq).unwrap_or(usize::MAX));
-        let folds = log.map(|record| Event::decode(&record.json, record.private)).all(|event| {
-            event.is_ok_and(|event| state::apply(&mut folded, &event).is_ok())
-        });
+        let folds = log
+            .map(|record| Event::decode(&record.json, record.private))
+            .all(|event| event.is_ok_and(|event| state::apply(&mut folded, &event).is_ok()));
         let same = folded.is_some_and(|state| {
             state.seq == seq && serde_json::to_string(&state).is_ok_and(|mine| mine == json)
         });
@@ -147,7 +148,12 @@ impl World {
     }
 
     /// The feed of the server that runs now, with its head known.
-    fn connect(&mut self, watcher: usize, namespace: &Namespace, id: ExecutionId) -> Option<Arc<Feed>> {
+    fn connect(
+        &mut self,
+        watcher: usize,
+        namespace: &Namespace,
+        id: ExecutionId,
+    ) -> Option<Arc<Feed>> {
         let server = self.server.as_ref()?;
         let it = &mut self.watchers[watcher];
         if let Some((epoch, feed)) = &it.connection

@@ -27,12 +27,8 @@ pub(crate) fn event(chance: &mut Chance, mark: Option<u64>) -> (Content, Option<
         6 => ("TOOL_CALL_START", json!({"toolCallId": id, "toolCallName": "t"})),
         7 => ("TOOL_CALL_ARGS", json!({"toolCallId": id, "delta": text})),
         8 => ("TOOL_CALL_END", json!({"toolCallId": id})),
-        9 => {
-            ("TOOL_CALL_CHUNK", json!({"toolCallId": id, "toolCallName": "t", "delta": text}))
-        }
-        10 => {
-            ("TOOL_CALL_RESULT", json!({"toolCallId": id, "messageId": "r", "content": text}))
-        }
+        9 => ("TOOL_CALL_CHUNK", json!({"toolCallId": id, "toolCallName": "t", "delta": text})),
+        10 => ("TOOL_CALL_RESULT", json!({"toolCallId": id, "messageId": "r", "content": text})),
         11 => ("REASONING_START", json!({"messageId": "why"})),
         12 => ("REASONING_MESSAGE_START", json!({"messageId": "why", "role": "reasoning"})),
         13 => ("REASONING_MESSAGE_CONTENT", json!({"messageId": "why", "delta": text})),
@@ -49,9 +45,7 @@ pub(crate) fn event(chance: &mut Chance, mark: Option<u64>) -> (Content, Option<
         21 => ("SUBAGENT_FINISHED", json!({"subagentRunId": id, "result": [text]})),
         22 => ("SUBAGENT_ERROR", json!({"subagentRunId": id, "message": "m"})),
         23 => ("STATE_SNAPSHOT", json!({"snapshot": {"a": chance.below(9)}})),
-        24 => {
-            ("STATE_DELTA", json!({"delta": [{"op": "add", "path": "", "value": {"a": [1]}}]}))
-        }
+        24 => ("STATE_DELTA", json!({"delta": [{"op": "add", "path": "", "value": {"a": [1]}}]})),
         25 => (
             "MESSAGES_SNAPSHOT",
             json!({"messages": [{"id": id, "role": "assistant", "content": text}]}),
@@ -67,9 +61,7 @@ pub(crate) fn event(chance: &mut Chance, mark: Option<u64>) -> (Content, Option<
         ),
         28 => ("RAW", json!({"event": {"any": [null, 1.5]}})),
         29 => custom("log", json!({"level": "info", "message": text, "stream": "stdout"})),
-        30 => {
-            custom("artifact", json!({"id": id, "name": "n", "mime_type": "a/b", "text": text}))
-        }
+        30 => custom("artifact", json!({"id": id, "name": "n", "mime_type": "a/b", "text": text})),
         31 => custom("todo", json!({"id": id, "content": text, "status": "pending"})),
         32 => custom("task", json!({"id": id, "name": "n", "status": "completed"})),
         33 => custom("mine", json!({"deep": [[text]]})),

@@ -8,6 +8,7 @@ use heartline_storage::Idempotency;
 
 use super::{
     checks::Violation,
+    clients::UNASKED,
     coverage::Coverage,
     env::Env,
     queues::{Claimant, Granted},
@@ -125,6 +126,8 @@ pub(crate) struct Outcome {
     pub(crate) coverage: Coverage,
     pub(crate) violation: Option<(u64, Violation)>,
     pub(crate) trace: Vec<String>,
+    /// Whether the sabotage came to pass.
+    pub(crate) harmed: bool,
 }
 
 /// Steps that a failure shows.
@@ -146,7 +149,7 @@ impl World {
             runners: Vec::new(),
             watchers: Vec::new(),
             namespaces: vec![Name::default_namespace(), name("other")],
-            queues: vec![name("agents"), name("workflows"), name("nobody")],
+            queues: vec![name("agents"), name("workflows"), name(UNASKED)],
             ids: 0,
             serials: 0,
             trace: None,
@@ -166,6 +169,7 @@ impl World {
         world.env.sabotage = sabotage;
         if let Some(Sabotage::Log(tampering)) = sabotage {
             world.env.disk.tampering = Some(tampering);
+            world.env.harmed = true;
         }
         world.trace = traced.then(VecDeque::new);
         let mut step = 0;
@@ -184,6 +188,7 @@ impl World {
             steps: step,
             violation: world.env.checks.violation().map(|violation| (step, violation.clone())),
             coverage: world.env.coverage,
+            harmed: world.env.harmed,
             trace: world.trace.into_iter().flatten().collect(),
         }
     }
@@ -192,7 +197,7 @@ impl World {
     fn step(&mut self, step: u64) -> bool {
         let Some(what) = self.env.next() else { return false };
         if let Some(trace) = &mut self.trace {
-            if trace.len() == std::env::var("SHOWN").map_or(SHOWN, |s| s.parse().unwrap()) {
+            if trace.len() == SHOWN {
                 trace.pop_front();
             }
             trace.push_back(format!("{step:>7} {} {what:?}", self.env.now));

@@ -51,7 +51,9 @@ fn compile(schema: &RawValue) -> Result<Validator, String> {
         return Err("a JSON Schema is an object, or true or false".to_owned());
     }
     jsonschema::options()
-        .with_pattern_options(PatternOptions::regex().size_limit(PATTERN_SIZE).dfa_size_limit(PATTERN_SIZE))
+        .with_pattern_options(
+            PatternOptions::regex().size_limit(PATTERN_SIZE).dfa_size_limit(PATTERN_SIZE),
+        )
         .build(&schema)
         .map_err(|error| format!("is not a usable JSON Schema: {}", quote_long(&error.to_string())))
 }
@@ -70,7 +72,9 @@ mod tests {
 
     #[test]
     fn an_answer_is_held_against_its_schema() {
-        let schema = raw(r#"{"type":"object","required":["approved"],"properties":{"approved":{"type":"boolean"}}}"#);
+        let schema = raw(
+            r#"{"type":"object","required":["approved"],"properties":{"approved":{"type":"boolean"}}}"#,
+        );
         assert!(check_schema(&schema).is_ok());
         assert!(check_answer(&schema, Some(&raw(r#"{"approved":true}"#))).is_ok());
         let wrong = check_answer(&schema, Some(&raw(r#"{"approved":"yes"}"#))).unwrap_err();

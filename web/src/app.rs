@@ -38,8 +38,14 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(handle: Handle, config: Arc<Config>, address: SocketAddr, draining: Draining) -> Self {
-        let hosts = Hosts::new(&config.server.allowed_hosts, &config.server.allowed_origins, address);
+    pub(crate) fn new(
+        handle: Handle,
+        config: Arc<Config>,
+        address: SocketAddr,
+        draining: Draining,
+    ) -> Self {
+        let hosts =
+            Hosts::new(&config.server.allowed_hosts, &config.server.allowed_origins, address);
         Self {
             handle,
             namespace: Namespace::default_namespace(),
@@ -102,7 +108,10 @@ pub(crate) fn execution_of(request: &HttpRequest) -> Result<ExecutionId, Problem
 /// As [`execution_of`].
 pub(crate) fn execution_id(text: &str) -> Result<ExecutionId, Problem> {
     text.parse().map_err(|error: heartline_execution::id::Error| {
-        Problem::new(Code::ExecutionNotFound, format!("\"{}\" names no execution: {error}.", quote(text)))
+        Problem::new(
+            Code::ExecutionNotFound,
+            format!("\"{}\" names no execution: {error}.", quote(text)),
+        )
     })
 }
 
@@ -112,7 +121,9 @@ pub(crate) fn execution_id(text: &str) -> Result<ExecutionId, Problem> {
 /// 400 with what a name may be.
 pub(crate) fn name_of(request: &HttpRequest, part: &str) -> Result<Name, Problem> {
     let text = request.match_info().get(part).unwrap_or_default();
-    Name::new(text).map_err(|error| Problem::new(Code::MalformedRequest, format!("\"{}\": {error}.", quote(text))))
+    Name::new(text).map_err(|error| {
+        Problem::new(Code::MalformedRequest, format!("\"{}\": {error}.", quote(text)))
+    })
 }
 
 #[cfg(test)]
@@ -131,8 +142,13 @@ mod tests {
 
     #[test]
     fn a_path_that_is_no_id_names_no_execution() {
-        for wrong in ["..", "%2e", "a/b", "aex_\0", "aex_", "AEX_00000000000000000000000000000000"] {
-            assert_eq!(execution_id(wrong).unwrap_err().code(), Code::ExecutionNotFound, "{wrong:?}");
+        for wrong in ["..", "%2e", "a/b", "aex_\0", "aex_", "AEX_00000000000000000000000000000000"]
+        {
+            assert_eq!(
+                execution_id(wrong).unwrap_err().code(),
+                Code::ExecutionNotFound,
+                "{wrong:?}"
+            );
         }
     }
 }

@@ -21,7 +21,11 @@ use crate::{
 ///
 /// # Errors
 /// 413 above the bound, 415 when it is not JSON, 400 when it breaks off.
-pub(crate) async fn read(app: &App, request: &HttpRequest, payload: web::Payload) -> Result<Bytes, Problem> {
+pub(crate) async fn read(
+    app: &App,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<Bytes, Problem> {
     check_json(request.headers())?;
     collect(app.config.http.body_bytes, request.headers(), payload).await
 }
@@ -30,7 +34,11 @@ pub(crate) async fn read(app: &App, request: &HttpRequest, payload: web::Payload
 ///
 /// # Errors
 /// As [`read`], where there is a body.
-pub(crate) async fn read_optional(app: &App, request: &HttpRequest, payload: web::Payload) -> Result<Bytes, Problem> {
+pub(crate) async fn read_optional(
+    app: &App,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<Bytes, Problem> {
     let bytes = collect(app.config.http.body_bytes, request.headers(), payload).await?;
     if !bytes.is_empty() {
         check_json(request.headers())?;
@@ -50,7 +58,10 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(app: &App, bytes: &'a [u8]) -> Resul
 ///
 /// # Errors
 /// See [`json::parse`].
-pub(crate) fn parse_optional<'a, T: Deserialize<'a>>(app: &App, bytes: &'a [u8]) -> Result<T, Problem> {
+pub(crate) fn parse_optional<'a, T: Deserialize<'a>>(
+    app: &App,
+    bytes: &'a [u8],
+) -> Result<T, Problem> {
     parse(app, if bytes.is_empty() { b"{}" } else { bytes })
 }
 
@@ -61,13 +72,17 @@ fn check_json(headers: &HeaderMap) -> Result<(), Problem> {
         return Err(Problem::new(Code::UnsupportedMediaType, "The body must not be compressed."));
     }
     let Some(value) = headers.get(header::CONTENT_TYPE) else {
-        return Err(Problem::new(Code::UnsupportedMediaType, "Content-Type is missing; application/json is expected."));
+        return Err(Problem::new(
+            Code::UnsupportedMediaType,
+            "Content-Type is missing; application/json is expected.",
+        ));
     };
     if value.as_bytes() == b"application/json" || value.to_str().is_ok_and(is_json) {
         return Ok(());
     }
     let found = String::from_utf8_lossy(value.as_bytes());
-    let detail = format!("Content-Type is \"{}\"; application/json in UTF-8 is expected.", quote(&found));
+    let detail =
+        format!("Content-Type is \"{}\"; application/json in UTF-8 is expected.", quote(&found));
     Err(Problem::new(Code::UnsupportedMediaType, detail))
 }
 
@@ -81,14 +96,22 @@ fn is_json(value: &str) -> bool {
         }
         Some(_) | None => true,
     });
-    let json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    let json = essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"));
     json && utf8
 }
 
-async fn collect(limit: usize, headers: &HeaderMap, mut payload: web::Payload) -> Result<Bytes, Problem> {
-    let too_large = || Problem::new(Code::BodyTooLarge, format!("A body has at most {limit} bytes."));
-    let length: Option<usize> =
-        headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+async fn collect(
+    limit: usize,
+    headers: &HeaderMap,
+    mut payload: web::Payload,
+) -> Result<Bytes, Problem> {
+    let too_large =
+        || Problem::new(Code::BodyTooLarge, format!("A body has at most {limit} bytes."));
+    let length: Option<usize> = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.parse().ok());
     if length.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
@@ -122,10 +145,21 @@ mod tests {
 
     #[test]
     fn json_is_told_by_its_media_type() {
-        for yes in ["application/json", "Application/JSON; charset=UTF-8", "application/cloudevents+json", "application/json;charset=\"utf-8\""] {
+        for yes in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/cloudevents+json",
+            "application/json;charset=\"utf-8\"",
+        ] {
             assert!(is_json(yes), "{yes}");
         }
-        for no in ["text/plain", "application/jsonx", "", "application/json; charset=latin1", "text/x+json"] {
+        for no in [
+            "text/plain",
+            "application/jsonx",
+            "",
+            "application/json; charset=latin1",
+            "text/x+json",
+        ] {
             assert!(!is_json(no), "{no}");
         }
     }

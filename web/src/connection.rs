@@ -47,9 +47,13 @@ impl Connection {
         let copy = Pid::as_raw(Some(rustix::process::getpid()));
         let copy = Pid::from_raw(copy)
             .and_then(|own| rustix::process::pidfd_open(own, PidfdFlags::empty()).ok())
-            .and_then(|own| rustix::process::pidfd_getfd(own, self.0, PidfdGetfdFlags::empty()).ok());
+            .and_then(|own| {
+                rustix::process::pidfd_getfd(own, self.0, PidfdGetfdFlags::empty()).ok()
+            });
         if copy.is_none() {
-            tracing::debug!("a descriptor could not be copied; a runner that leaves is noticed later");
+            tracing::debug!(
+                "a descriptor could not be copied; a runner that leaves is noticed later"
+            );
         }
         Peer(Arc::new(Mutex::new(copy)))
     }

@@ -17,7 +17,8 @@ pub(crate) enum Framing {
 }
 
 const FRAMINGS: usize = 2;
-const _: () = assert!(View::NAMES.len() * FRAMINGS <= ENCODINGS, "a chunk has a place for each encoding");
+const _: () =
+    assert!(View::NAMES.len() * FRAMINGS <= ENCODINGS, "a chunk has a place for each encoding");
 
 /// The events of `chunk` from the index `from` on, as `lens` sees them; empty when it hides all.
 /// A whole chunk is encoded once for everybody.
@@ -45,7 +46,11 @@ fn entries(events: &[Stored]) -> impl Iterator<Item = Entry<'_>> + Clone {
     events.iter().map(Entry::from)
 }
 
-fn encode<'a>(lens: &mut Lens, events: impl Iterator<Item = Entry<'a>> + Clone, framing: Framing) -> Bytes {
+fn encode<'a>(
+    lens: &mut Lens,
+    events: impl Iterator<Item = Entry<'a>> + Clone,
+    framing: Framing,
+) -> Bytes {
     let size: usize = events.clone().map(|event| event.json.len() + 48).sum();
     let mut out = BytesMut::with_capacity(size);
     let mut whole = Vec::new();
@@ -82,12 +87,13 @@ mod tests {
 
     #[test]
     fn an_event_is_one_frame_or_one_message() {
-        let log = Log::new(&[("execution.created", "{}"), ("CUSTOM", "{}")]);
+        let log = Log::new(&[("execution.created", r#"{"name":"long enough"}"#), ("CUSTOM", "{}")]);
         let sse = encode(&mut Lens::new(View::Full), log.entries().into_iter(), Framing::Sse);
         let text = std::str::from_utf8(&sse).unwrap();
         assert!(text.starts_with("id: 1\ndata: {\"seq\":1,") && text.ends_with("\"data\":{}}\n\n"));
         assert_eq!(text.matches("\n\n").count(), 2);
-        let ws = encode(&mut Lens::new(View::Status), log.entries().into_iter(), Framing::WebSocket);
+        let ws =
+            encode(&mut Lens::new(View::Status), log.entries().into_iter(), Framing::WebSocket);
         // FIN and text, then a length of 16 bits, then one envelope.
         assert_eq!(ws[..2], [0x81, 126]);
         assert_eq!(usize::from(u16::from_be_bytes([ws[2], ws[3]])), ws.len() - 4);

@@ -188,12 +188,13 @@ impl ResponseError for Problem {
 }
 
 /// The media type of every error.
-pub const PROBLEM_JSON: &str = "application/problem+json";
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let detail = error.to_string();
-        let later = |code, seconds| Self { retry_after: Some(seconds), ..Self::new(code, detail.clone()) };
+        let later =
+            |code, seconds| Self { retry_after: Some(seconds), ..Self::new(code, detail.clone()) };
         match error {
             Error::Rejected(rejection) => rejection.into(),
             Error::NotFound => Self::new(Code::ExecutionNotFound, detail),

@@ -146,7 +146,10 @@ fn finish<B: MessageBody>(
 
 /// Writes the problem's body, now that the request's id is known.
 #[cold]
-fn tell<B: MessageBody>(response: ServiceResponse<EitherBody<B>>, id: &str) -> ServiceResponse<EitherBody<B>> {
+fn tell<B: MessageBody>(
+    response: ServiceResponse<EitherBody<B>>,
+    id: &str,
+) -> ServiceResponse<EitherBody<B>> {
     let foreign;
     let Some(error) = response.response().error() else { return response };
     let problem = match error.as_error::<Problem>() {
@@ -154,7 +157,8 @@ fn tell<B: MessageBody>(response: ServiceResponse<EitherBody<B>>, id: &str) -> S
         None => {
             // Actix's own refusals: a path or payload it could not read.
             let status = response.status();
-            let code = if status.is_client_error() { Code::MalformedRequest } else { Code::Internal };
+            let code =
+                if status.is_client_error() { Code::MalformedRequest } else { Code::Internal };
             foreign = Problem::new(code, error.to_string());
             &foreign
         }
@@ -172,7 +176,9 @@ fn tell<B: MessageBody>(response: ServiceResponse<EitherBody<B>>, id: &str) -> S
 fn log(problem: &Problem, request_id: &str) {
     match problem.code() {
         Code::Corrupt | Code::Internal => tracing::error!(request_id, %problem, "request failed"),
-        Code::StoreUnavailable | Code::Interrupted => tracing::warn!(request_id, %problem, "request refused"),
+        Code::StoreUnavailable | Code::Interrupted => {
+            tracing::warn!(request_id, %problem, "request refused")
+        }
         _ => tracing::debug!(request_id, %problem, "request refused"),
     }
 }

@@ -3,7 +3,10 @@
 
 use std::net::SocketAddr;
 
-use actix_web::http::{Uri, header::{self, HeaderMap}};
+use actix_web::http::{
+    Uri,
+    header::{self, HeaderMap},
+};
 
 use crate::{
     error::{Code, Problem},
@@ -22,13 +25,15 @@ pub(crate) struct Hosts {
 impl Hosts {
     /// No `hosts` allows the loopback names and the address listened on.
     pub(crate) fn new(hosts: &[String], origins: &[String], address: SocketAddr) -> Self {
-        let lower = |list: &[String]| list.iter().map(|item| item.to_ascii_lowercase()).collect::<Vec<_>>();
+        let lower =
+            |list: &[String]| list.iter().map(|item| item.to_ascii_lowercase()).collect::<Vec<_>>();
         let hosts = if hosts.is_empty() {
             let ip = match address {
                 SocketAddr::V4(v4) => v4.ip().to_string(),
                 SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
             };
-            let mut all: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();
+            let mut all: Vec<String> =
+                ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();
             if !all.contains(&ip) {
                 all.push(ip);
             }
@@ -118,7 +123,9 @@ mod tests {
         for yes in ["localhost", "LOCALHOST:7400", "127.0.0.1:1", "[::1]:7400", "127.0.0.2"] {
             assert_eq!(asked(&hosts, yes, None), Ok(()), "{yes}");
         }
-        for no in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:7400", "", ":7400"] {
+        for no in
+            ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:7400", "", ":7400"]
+        {
             assert_eq!(asked(&hosts, no, None), Err(Code::HostNotAllowed), "{no}");
         }
         let none = hosts.check(&Uri::from_static("/x"), &HeaderMap::new());
@@ -128,12 +135,18 @@ mod tests {
     #[test]
     fn an_origin_is_the_servers_own_or_on_the_list() {
         let listed = ["https://app.example".to_owned()];
-        let hosts = Hosts::new(&["heartline.example:7400".to_owned()], &listed, SocketAddr::from(([127, 0, 0, 1], 1)));
+        let hosts = Hosts::new(
+            &["heartline.example:7400".to_owned()],
+            &listed,
+            SocketAddr::from(([127, 0, 0, 1], 1)),
+        );
         let host = "heartline.example:7400";
         for yes in [None, Some("http://heartline.example:7400"), Some("https://APP.example")] {
             assert_eq!(asked(&hosts, host, yes), Ok(()), "{yes:?}");
         }
-        for no in ["null", "http://evil.example", "http://heartline.example", "https://app.example:1", ""] {
+        for no in
+            ["null", "http://evil.example", "http://heartline.example", "https://app.example:1", ""]
+        {
             assert_eq!(asked(&hosts, host, Some(no)), Err(Code::OriginNotAllowed), "{no}");
         }
         assert_eq!(asked(&hosts, "heartline.example:7401", None), Err(Code::HostNotAllowed));

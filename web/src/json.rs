@@ -4,7 +4,7 @@
 //! The first reading is the plain one; only a body that fails is read again to find the place.
 //! 400 is for what is not JSON, 422 for JSON that is not what the route takes.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use heartline_execution::content::FieldError;
 use serde::{Deserialize, Deserializer, de};
@@ -19,7 +19,10 @@ use crate::{
 ///
 /// # Errors
 /// 400 for what is not JSON in UTF-8; 422 with a pointer for what is not a `T`.
-pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8], max_depth: usize) -> Result<T, Problem> {
+pub(crate) fn parse<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    max_depth: usize,
+) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
         Problem::at(Code::MalformedJson, "", format!("the body is not UTF-8 at byte {at}"))
@@ -28,7 +31,33 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8], max_depth: usize) -
         let message = format!("nests deeper than {max_depth} levels");
         return Err(Problem::at(Code::Invalid, deep_pointer(text, max_depth), message));
     }
-    serde_json::from_str(text).map_err(|error| explain::<T>(text, &error))
+    serde_json::from_str(text)
+        .map(|Object(value)| value)
+        .map_err(|error| explain::<T>(text, &error))
+}
+
+/// A `T` that stands as a JSON object: serde's own structs also read an array, field by field.
+#[derive(Debug, Default)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OnlyMap<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for OnlyMap<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(de::value::MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(OnlyMap(PhantomData))
+    }
 }
 
 /// Whether brackets outside strings nest deeper than `max`.
@@ -66,7 +95,10 @@ fn deep_pointer(text: &str, max: usize) -> String {
     let mut track = serde_path_to_error::Track::new();
     let mut json = serde_json::Deserializer::from_str(text);
     let seed = DepthLimited(max);
-    match de::DeserializeSeed::deserialize(seed, serde_path_to_error::Deserializer::new(&mut json, &mut track)) {
+    match de::DeserializeSeed::deserialize(
+        seed,
+        serde_path_to_error::Deserializer::new(&mut json, &mut track),
+    ) {
         Ok(()) => String::new(),
         Err(_) => shorten(pointer(&track.path())),
     }
@@ -148,21 +180,31 @@ fn explain<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> 
     if let Err(malformed) = serde_json::from_str::<de::IgnoredAny>(text) {
         let (line, column) = (malformed.line(), malformed.column());
         let what = match malformed.classify() {
-            Category::Eof if text.trim_ascii().is_empty() => "the body is empty; JSON is expected".to_owned(),
-            _ => format!("{} at line {line} column {column}", without_position(&malformed.to_string())),
+            Category::Eof if text.trim_ascii().is_empty() => {
+                "the body is empty; JSON is expected".to_owned()
+            }
+            _ => format!(
+                "{} at line {line} column {column}",
+                without_position(&malformed.to_string())
+            ),
         };
         return Problem::at(Code::MalformedJson, "", what);
     }
     let mut json = serde_json::Deserializer::from_str(text);
-    let (mut at, message) = match serde_path_to_error::deserialize::<_, T>(&mut json) {
-        Err(error) => (pointer(error.path()), without_position(&error.inner().to_string()).to_owned()),
+    let (mut at, message) = match serde_path_to_error::deserialize::<_, Object<T>>(&mut json) {
+        Err(error) => {
+            (pointer(error.path()), without_position(&error.inner().to_string()).to_owned())
+        }
         // The second reading passes tracks through values that the first read whole.
         Ok(_) => (String::new(), without_position(&error.to_string()).to_owned()),
     };
-    if let Some(field) = missing_field(&message) {
+    if let Some(field) = missing_field(&message).or_else(|| duplicate_field(&message)) {
         at = format!("{at}/{}", escape(field));
     }
-    Problem::fields(Code::Invalid, vec![FieldError { pointer: shorten(at), message: reword(&message) }])
+    Problem::fields(
+        Code::Invalid,
+        vec![FieldError { pointer: shorten(at), message: reword(&message) }],
+    )
 }
 
 fn without_position(message: &str) -> &str {
@@ -195,26 +237,50 @@ fn missing_field(message: &str) -> Option<&str> {
     message.strip_prefix("missing field `")?.strip_suffix('`')
 }
 
+fn duplicate_field(message: &str) -> Option<&str> {
+    message.strip_prefix("duplicate field `")?.strip_suffix('`')
+}
+
 /// Serde's words, in ours.
 fn reword(message: &str) -> String {
     if missing_field(message).is_some() {
         return "is required".to_owned();
     }
-    if let Some(rest) = message.strip_prefix("duplicate field `") {
-        return format!("\"{}\" appears twice", rest.trim_end_matches('`'));
+    if let Some(field) = duplicate_field(message) {
+        return format!("\"{field}\" appears twice");
     }
-    for (start, what) in [("unknown field `", "is not a known field"), ("unknown variant `", "is not a known value")] {
-        if let Some((name, expected)) = message.strip_prefix(start).and_then(|rest| rest.split_once("`, ")) {
+    for (start, what) in
+        [("unknown field `", "is not a known field"), ("unknown variant `", "is not a known value")]
+    {
+        if let Some((name, expected)) =
+            message.strip_prefix(start).and_then(|rest| rest.split_once("`, "))
+        {
             let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
             return format!("\"{}\" {what}; {}", quote(name), did_you_mean(name, &known));
         }
     }
     for start in ["invalid type: ", "invalid value: ", "invalid length "] {
-        if let Some((found, expected)) = message.strip_prefix(start).and_then(|rest| rest.rsplit_once(", expected ")) {
-            return format!("is {}; {} is expected", quote(&found.replace('`', "")), words(expected));
+        if let Some((found, expected)) =
+            message.strip_prefix(start).and_then(|rest| rest.rsplit_once(", expected "))
+        {
+            return format!("is {}; {} is expected", quote(&found_words(found)), words(expected));
         }
     }
     message.to_owned()
+}
+
+/// What serde calls what it found, as JSON calls it.
+fn found_words(found: &str) -> String {
+    match found {
+        "sequence" => "an array".to_owned(),
+        "map" => "an object".to_owned(),
+        "unit value" => "null".to_owned(),
+        other => ["integer", "floating point", "boolean", "string"]
+            .iter()
+            .find_map(|kind| other.strip_prefix(kind))
+            .map_or(other, str::trim_start)
+            .replace('`', ""),
+    }
 }
 
 /// What Rust calls a type, as JSON calls it.
@@ -235,7 +301,9 @@ fn words(expected: &str) -> String {
 }
 
 /// An object whose keys are all different.
-pub(crate) fn unique_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+pub(crate) fn unique_map<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
     struct Unique;
 
     impl<'de> de::Visitor<'de> for Unique {
@@ -249,7 +317,10 @@ pub(crate) fn unique_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<B
             let mut map = BTreeMap::new();
             while let Some((key, value)) = access.next_entry::<String, String>()? {
                 if map.contains_key(&key) {
-                    return Err(de::Error::custom(format_args!("\"{}\" appears twice", quote(&key))));
+                    return Err(de::Error::custom(format_args!(
+                        "\"{}\" appears twice",
+                        quote(&key)
+                    )));
                 }
                 map.insert(key, value);
             }
@@ -311,7 +382,7 @@ mod tests {
         #[serde(default)]
         priority: i32,
         #[serde(default)]
-        inner: Vec<Inner>,
+        inner: Vec<Object<Inner>>,
         #[serde(default, deserialize_with = "unique_map")]
         labels: BTreeMap<String, String>,
     }
@@ -335,20 +406,32 @@ mod tests {
         for text in ["", "{", "{\"name\":\"x\"} x", "{\"name\":01}", "nul", "{\"name\":\"x\",}"] {
             assert_eq!(told(text).0, 400, "{text}");
         }
-        assert_eq!(parse::<Sample>(b"{\"name\":\"\xff\"}", 8).unwrap_err().code(), Code::MalformedJson);
+        assert_eq!(
+            parse::<Sample>(b"{\"name\":\"\xff\"}", 8).unwrap_err().code(),
+            Code::MalformedJson
+        );
     }
 
     #[test]
     fn what_does_not_fit_is_422_with_a_pointer_and_the_nearest_name() {
         let cases = [
             ("{}", "/name", "is required"),
-            ("{\"name\":5}", "/name", "is integer 5; a string is expected"),
+            ("{\"name\":5}", "/name", "is 5; a string is expected"),
             ("{\"name\":\"x\",\"priorty\":1}", "/priorty", "did you mean \"priority\"?"),
-            ("{\"name\":\"x\",\"inner\":[{\"heartbeat\":\"soon\"}]}", "/inner/0/heartbeat", "a duration is a string"),
+            (
+                "{\"name\":\"x\",\"inner\":[{\"heartbeat\":\"soon\"}]}",
+                "/inner/0/heartbeat",
+                "a duration is a string",
+            ),
             ("{\"name\":\"x\",\"inner\":[{}]}", "/inner/0/heartbeat", "is required"),
             ("{\"name\":\"x\",\"name\":\"y\"}", "/name", "appears twice"),
             ("{\"name\":\"x\",\"labels\":{\"a\":\"1\",\"a\":\"2\"}}", "/labels", "appears twice"),
-            ("[]", "", "is an empty array"),
+            ("[]", "", "is an array; an object is expected"),
+            (
+                "{\"name\":\"x\",\"inner\":[[\"1s\"]]}",
+                "/inner/0",
+                "is an array; an object is expected",
+            ),
         ];
         for (text, pointer, message) in cases {
             let (status, at, said) = told(text);

@@ -6,12 +6,7 @@ use std::{fmt::Write as _, sync::atomic::AtomicU64, time::Duration};
 use heartline_actors::SupervisorView;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{
-        counter::Counter,
-        family::Family,
-        gauge::Gauge,
-        histogram::Histogram,
-    },
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
@@ -54,7 +49,8 @@ routes! {
 
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Seconds: from a loopback round trip to a long poll.
-const LATENCIES: [f64; 12] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0, 10.0, 60.0];
+const LATENCIES: [f64; 12] =
+    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0, 10.0, 60.0];
 
 struct OfRoute {
     answered: [Counter<u64, AtomicU64>; CLASSES.len()],
@@ -92,7 +88,8 @@ impl Metrics {
         let requests = Requests::default();
         let latencies = Latencies::new_with_constructor(|| Histogram::new(LATENCIES));
         let of_route = |route: &&'static str| OfRoute {
-            answered: CLASSES.map(|status| requests.get_or_create_owned(&Answered { route, status })),
+            answered: CLASSES
+                .map(|status| requests.get_or_create_owned(&Answered { route, status })),
             latency: latencies.get_or_create_owned(&Of { route }),
         };
         Self { of_routes: LABELS.iter().map(of_route).collect(), requests, latencies }
@@ -111,7 +108,12 @@ impl Metrics {
         let mut registry = Registry::with_prefix("heartline");
         registry.register("http_requests", "Requests answered", self.requests.clone());
         let help = "From the request's head to the answer's";
-        registry.register_with_unit("http_request_duration", help, Unit::Seconds, self.latencies.clone());
+        registry.register_with_unit(
+            "http_request_duration",
+            help,
+            Unit::Seconds,
+            self.latencies.clone(),
+        );
         register_figures(&mut registry, view, ready);
         let mut text = String::new();
         if encode(&mut text, &registry).is_err() {
@@ -134,7 +136,12 @@ fn counter(registry: &mut Registry, name: &str, help: &str, value: u64) {
     registry.register(name, help, counter);
 }
 
-fn gauges(registry: &mut Registry, name: &str, help: &str, values: impl IntoIterator<Item = (&'static str, usize)>) {
+fn gauges(
+    registry: &mut Registry,
+    name: &str,
+    help: &str,
+    values: impl IntoIterator<Item = (&'static str, usize)>,
+) {
     let family = Family::<Named, Gauge<f64, AtomicU64>>::default();
     for (name, value) in values {
         family.get_or_create(&Named { name }).set(value as f64);
@@ -145,23 +152,47 @@ fn gauges(registry: &mut Registry, name: &str, help: &str, values: impl IntoIter
 fn register_figures(registry: &mut Registry, view: &SupervisorView, ready: bool) {
     let r = registry;
     gauge(r, "ready", "Whether writes are accepted", f64::from(u8::from(ready)));
-    gauge(r, "store_healthy", "Whether the store takes writes", f64::from(u8::from(view.store.healthy)));
+    gauge(
+        r,
+        "store_healthy",
+        "Whether the store takes writes",
+        f64::from(u8::from(view.store.healthy)),
+    );
     gauge(r, "store_epoch", "Starts of this store", view.store.epoch as f64);
-    gauges(r, "executions_live", "Live executions by phase", view.executions.iter().map(|(k, v)| (*k, *v)));
+    gauges(
+        r,
+        "executions_live",
+        "Live executions by phase",
+        view.executions.iter().map(|(k, v)| (*k, *v)),
+    );
     gauge(r, "actors_executions", "Execution actors in memory", view.actors.executions as f64);
     gauge(r, "actors_queues", "Queues known", view.actors.queues as f64);
     gauge(r, "actors_runners", "Runners known", view.actors.runners as f64);
     counter(r, "actor_restarts", "Restarts of execution actors", view.restarts);
-    gauges(r, "deadlines_armed", "Armed deadlines by kind", view.deadlines.armed.iter().map(|(k, v)| (*k, *v)));
+    gauges(
+        r,
+        "deadlines_armed",
+        "Armed deadlines by kind",
+        view.deadlines.armed.iter().map(|(k, v)| (*k, *v)),
+    );
     let fired = Family::<Named, Counter<u64, AtomicU64>>::default();
     for (name, value) in &view.deadlines.fired {
         fired.get_or_create(&Named { name }).inc_by(*value);
     }
     r.register("deadlines_fired", "Deadlines that were decided, by kind", fired);
-    for (name, value) in [("p50", view.deadlines.lateness_ms.p50), ("p99", view.deadlines.lateness_ms.p99), ("max", view.deadlines.lateness_ms.max)] {
+    for (name, value) in [
+        ("p50", view.deadlines.lateness_ms.p50),
+        ("p99", view.deadlines.lateness_ms.p99),
+        ("max", view.deadlines.lateness_ms.max),
+    ] {
         gauge(r, &format!("deadline_lateness_{name}_milliseconds"), "From due to decided", value);
     }
-    gauge(r, "limbo_violations", "Live executions with neither deadline nor lease", view.limbo.violations.len() as f64);
+    gauge(
+        r,
+        "limbo_violations",
+        "Live executions with neither deadline nor lease",
+        view.limbo.violations.len() as f64,
+    );
     counter(r, "journal_commits", "Batches committed", view.journal.commits);
     counter(r, "journal_events", "Events committed", view.journal.events);
     gauge(r, "journal_queued", "Appends waiting to be written", view.journal.queued as f64);
@@ -169,7 +200,12 @@ fn register_figures(registry: &mut Registry, view: &SupervisorView, ready: bool)
     for (name, value) in [("p50", view.journal.sync_ms.p50), ("p99", view.journal.sync_ms.p99)] {
         gauge(r, &format!("journal_sync_{name}_milliseconds"), "Time of a synced write", value);
     }
-    gauges(r, "feed_subscribers", "Subscriptions by transport", view.feed.subscribers.iter().map(|(k, v)| (*k, *v)));
+    gauges(
+        r,
+        "feed_subscribers",
+        "Subscriptions by transport",
+        view.feed.subscribers.iter().map(|(k, v)| (*k, *v)),
+    );
     gauge(r, "feed_lagging", "Subscriptions that read from disk", view.feed.lagging as f64);
     gauge(r, "feeds", "Executions written or watched", view.feed.feeds as f64);
 }

@@ -4,11 +4,7 @@ use bytes::Bytes;
 use heartline_config::Config;
 use utoipa::{
     Modify, OpenApi,
-    openapi::{
-        ContentBuilder, Ref, RefOr, ResponseBuilder,
-        path::Operation,
-        response::Response,
-    },
+    openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, path::Operation, response::Response},
 };
 
 use crate::{
@@ -34,7 +30,7 @@ use crate::{
         operations::queues, operations::queue, operations::runners, operations::runner, operations::supervisor,
         operations::livez, operations::readyz, operations::metrics, operations::openapi,
     ),
-    components(schemas(schema::Problem, schema::FieldError)),
+    components(schemas(schema::Problem, schema::FieldError, schema::ViewName, schema::Phase, schema::Kind)),
     tags(
         (name = "executions", description = "The person's side"),
         (name = "events", description = "The log"),
@@ -58,7 +54,9 @@ pub(crate) fn document(config: &Config) -> Bytes {
         http.max_depth,
         http.list_limit,
         http.claim_slots_max,
-        heartline_execution::Span(u64::try_from(http.long_poll_max.as_micros()).unwrap_or(u64::MAX)),
+        heartline_execution::Span(
+            u64::try_from(http.long_poll_max.as_micros()).unwrap_or(u64::MAX)
+        ),
     );
     document.info.description.get_or_insert_default().push_str(&limits);
     Bytes::from(serde_json::to_vec(&document).expect("a description is plain JSON"))
@@ -103,7 +101,8 @@ fn describe(operation: &mut Operation, path: &str, has_id: bool, has_body: bool)
 }
 
 fn problem(status: u16) -> Response {
-    let titles: Vec<&str> = Code::ALL.iter().filter(|c| c.status() == status).map(|c| c.as_str()).collect();
+    let titles: Vec<&str> =
+        Code::ALL.iter().filter(|c| c.status() == status).map(|c| c.as_str()).collect();
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     ResponseBuilder::new().description(titles.join(", ")).content(PROBLEM_JSON, content).build()
 }

@@ -20,10 +20,15 @@ impl<'a> Params<'a> {
         let mut params: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = decode(name).ok_or_else(|| wrong("", "a name is not percent-encoded UTF-8"))?;
-            let value = decode(value).ok_or_else(|| wrong(&name, "is not percent-encoded UTF-8"))?;
+            let name =
+                decode(name).ok_or_else(|| wrong("", "a name is not percent-encoded UTF-8"))?;
+            let value =
+                decode(value).ok_or_else(|| wrong(&name, "is not percent-encoded UTF-8"))?;
             if !known.contains(&&*name) {
-                return Err(wrong(&name, &format!("is not a parameter here; {}", did_you_mean(&name, known))));
+                return Err(wrong(
+                    &name,
+                    &format!("is not a parameter here; {}", did_you_mean(&name, known)),
+                ));
             }
             if params.iter().any(|(other, _)| *other == name) {
                 return Err(wrong(&name, "stands twice"));
@@ -43,7 +48,9 @@ impl<'a> Params<'a> {
     /// # Errors
     /// 400 with what the type says is allowed.
     pub(crate) fn get<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
-        self.text(name).map(|text| text.parse().map_err(|error: T::Err| wrong(name, &error.to_string()))).transpose()
+        self.text(name)
+            .map(|text| text.parse().map_err(|error: T::Err| wrong(name, &error.to_string())))
+            .transpose()
     }
 
     /// A whole number within bounds.
@@ -53,8 +60,11 @@ impl<'a> Params<'a> {
     pub(crate) fn number(&self, name: &str, low: u64, high: u64) -> Result<Option<u64>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        let number = digits.then(|| text.parse().ok()).flatten().filter(|n| (low..=high).contains(n));
-        number.map(Some).ok_or_else(|| wrong(name, &format!("must be a whole number from {low} to {high}")))
+        let number =
+            digits.then(|| text.parse().ok()).flatten().filter(|n| (low..=high).contains(n));
+        number
+            .map(Some)
+            .ok_or_else(|| wrong(name, &format!("must be a whole number from {low} to {high}")))
     }
 
     /// `true` or `false`; absent is false.
@@ -102,10 +112,14 @@ mod tests {
 
     #[test]
     fn values_are_decoded_and_typed() {
-        let params = Params::parse("after=7&name=a%20b+c&wait=30s", &["after", "name", "wait"]).unwrap();
+        let params =
+            Params::parse("after=7&name=a%20b+c&wait=30s", &["after", "name", "wait"]).unwrap();
         assert_eq!(params.number("after", 0, 9).unwrap(), Some(7));
         assert_eq!(params.text("name"), Some("a b c"));
-        assert_eq!(params.get::<heartline_execution::Span>("wait").unwrap().unwrap().to_string(), "30s");
+        assert_eq!(
+            params.get::<heartline_execution::Span>("wait").unwrap().unwrap().to_string(),
+            "30s"
+        );
         assert!(!params.flag("snapshot").unwrap());
     }
 

@@ -385,7 +385,12 @@ pub(crate) struct State {
     pub(crate) todos: BTreeMap<String, Value>,
     pub(crate) tasks: BTreeMap<String, Value>,
     pub(crate) artifacts: BTreeMap<String, Value>,
+    /// Named steps.
+    pub(crate) steps: BTreeMap<String, Value>,
+    /// The application's own events, the latest value of each.
     pub(crate) custom: BTreeMap<String, Value>,
+    /// AG-UI's agent state.
+    pub(crate) agent_state: Value,
 }
 
 #[cfg(test)]
@@ -397,11 +402,18 @@ mod tests {
     #[test]
     fn a_real_execution_is_as_described() {
         let id = ExecutionId::new(Kind::Agent, 7);
-        let context = heartline_execution::decide::Context { id, now: Timestamp(1), random: 0.0, state_limit: 1 };
+        let context = heartline_execution::decide::Context {
+            id,
+            now: Timestamp(1),
+            random: 0.0,
+            state_limit: 1,
+        };
         let spec = Box::new(Spec::new(Kind::Agent, "n"));
         let command = heartline_execution::Command::Create(spec);
         let decision = heartline_execution::decide(None, command, &context).unwrap();
-        let state = Fold::apply(None, &decision.events[0]);
+        let mut state: Option<Fold> = None;
+        heartline_execution::state::apply(&mut state, &decision.events[0]).unwrap();
+        let state = state.unwrap();
         let json = serde_json::to_vec(&state.execution(Signs::default())).unwrap();
         let described: Execution = serde_json::from_slice(&json).unwrap();
         assert_eq!(described.id, id.to_string());

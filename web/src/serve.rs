@@ -6,13 +6,7 @@ use actix_web::{App as Web, HttpServer, dev::Server, http::KeepAlive, web};
 use heartline_actors::Handle;
 use heartline_config::Config;
 
-use crate::{
-    app::App,
-    connection,
-    drain::Drain,
-    gate::Gate,
-    routes,
-};
+use crate::{app::App, connection, drain::Drain, gate::Gate, routes};
 
 /// A server that accepts connections once it is [`run`](Edge::run).
 pub struct Edge {

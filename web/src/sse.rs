@@ -31,13 +31,20 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(id: ExecutionId, mut watch: Watch, draining: Draining, keep_alive: Duration) -> Self {
+    pub(crate) fn new(
+        id: ExecutionId,
+        mut watch: Watch,
+        draining: Draining,
+        keep_alive: Duration,
+    ) -> Self {
         let mut greeting = BytesMut::from(RETRY);
         if watch.ahead {
             greeting.extend_from_slice(&reset(id, "ahead_of_log", watch.oldest));
         }
         if let Some(snapshot) = watch.snapshot.take() {
-            greeting.extend_from_slice(format!("event: snapshot\nid: {}\ndata: ", snapshot.seq).as_bytes());
+            greeting.extend_from_slice(
+                format!("event: snapshot\nid: {}\ndata: ", snapshot.seq).as_bytes(),
+            );
             greeting.extend_from_slice(&snapshot.full);
             greeting.extend_from_slice(b"\n\n");
         }

@@ -43,7 +43,9 @@ impl FromStr for View {
             "full" => Ok(View::Full),
             "status" => Ok(View::Status),
             "agui" => Ok(View::AgUi),
-            other => Err(format!("is not a view; {}", crate::nearest::did_you_mean(other, &Self::NAMES))),
+            other => {
+                Err(format!("is not a view; {}", crate::nearest::did_you_mean(other, &Self::NAMES)))
+            }
         }
     }
 }
@@ -68,7 +70,12 @@ pub(crate) struct Entry<'a> {
 impl<'a> From<&'a Stored> for Entry<'a> {
     fn from(stored: &'a Stored) -> Self {
         let record = &stored.record;
-        Self { seq: record.seq, lifecycle: record.lifecycle, prev_lifecycle: stored.prev_lifecycle, json: &record.json }
+        Self {
+            seq: record.seq,
+            lifecycle: record.lifecycle,
+            prev_lifecycle: stored.prev_lifecycle,
+            json: &record.json,
+        }
     }
 }
 
@@ -236,7 +243,9 @@ impl Run {
                 let mut data = json!({
                     "threadId": event.execution_id, "runId": run, "outcome": {"type": "success"}
                 });
-                let output = ended(event).and_then(|e| e.output).and_then(|raw| serde_json::to_value(raw).ok());
+                let output = ended(event)
+                    .and_then(|e| e.output)
+                    .and_then(|raw| serde_json::to_value(raw).ok());
                 if let Some(output) = output.filter(|output| !output.is_null()) {
                     data["result"] = output;
                 }
@@ -250,17 +259,20 @@ impl Run {
                     code: "cancelled".to_owned(),
                     message: "The execution was cancelled.".to_owned(),
                 };
-                let Told { code, message } = ended(event).and_then(|e| e.error).unwrap_or_else(cancelled);
+                let Told { code, message } =
+                    ended(event).and_then(|e| e.error).unwrap_or_else(cancelled);
                 say(event, "RUN_ERROR", &json!({"message": message, "code": code}))
             }
-            "execution.waiting" if self.open => match serde_json::from_str::<Asked<'_>>(event.data.get()) {
-                // Its runner let go: AG-UI's word for that is a run that ends with an interrupt.
-                Ok(asked) if !asked.hold => {
-                    self.open = false;
-                    say(event, "RUN_FINISHED", &interrupt(seq, event, &run, asked))
+            "execution.waiting" if self.open => {
+                match serde_json::from_str::<Asked<'_>>(event.data.get()) {
+                    // Its runner let go: AG-UI's word for that is a run that ends with an interrupt.
+                    Ok(asked) if !asked.hold => {
+                        self.open = false;
+                        say(event, "RUN_FINISHED", &interrupt(seq, event, &run, asked))
+                    }
+                    Ok(_) | Err(_) => say_custom(event),
                 }
-                Ok(_) | Err(_) => say_custom(event),
-            },
+            }
             _ if self.open => say_custom(event),
             _ => Said::Hidden,
         }
@@ -404,7 +416,10 @@ pub(crate) mod tests {
     #[test]
     fn the_status_view_shows_the_lifecycle_in_an_unbroken_chain() {
         let seen = seen(&mut Lens::new(View::Status), &retried().entries());
-        assert_eq!(seen.iter().map(|e| e["seq"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 4, 5, 6, 7, 9, 10]);
+        assert_eq!(
+            seen.iter().map(|e| e["seq"].as_u64().unwrap()).collect::<Vec<_>>(),
+            [1, 2, 4, 5, 6, 7, 9, 10]
+        );
         unbroken(&seen);
     }
 
@@ -413,12 +428,23 @@ pub(crate) mod tests {
         let seen = seen(&mut Lens::new(View::AgUi), &retried().entries());
         assert_eq!(
             types(&seen),
-            ["RUN_STARTED", "TEXT_MESSAGE_CONTENT", "CUSTOM", "RUN_ERROR", "RUN_STARTED", "TEXT_MESSAGE_CONTENT", "RUN_ERROR"]
+            [
+                "RUN_STARTED",
+                "TEXT_MESSAGE_CONTENT",
+                "CUSTOM",
+                "RUN_ERROR",
+                "RUN_STARTED",
+                "TEXT_MESSAGE_CONTENT",
+                "RUN_ERROR"
+            ]
         );
         unbroken(&seen);
         assert_eq!(seen[0]["data"], json!({"threadId": "aex_1", "runId": "aex_1:1"}));
         assert_eq!(seen[1]["data"], json!({"messageId": "m", "delta": "d"}));
-        assert_eq!(seen[2]["data"], json!({"name": "execution.progress", "value": {"fraction": 0.5}}));
+        assert_eq!(
+            seen[2]["data"],
+            json!({"name": "execution.progress", "value": {"fraction": 0.5}})
+        );
         assert_eq!(seen[3]["data"], json!({"message": "it broke", "code": "runner_error"}));
     }
 
@@ -460,7 +486,11 @@ pub(crate) mod tests {
                     lens.pass(*event);
                 }
                 lens.at(after as u64);
-                let rest: Vec<_> = whole.iter().filter(|e| e["seq"].as_u64().unwrap() > after as u64).cloned().collect();
+                let rest: Vec<_> = whole
+                    .iter()
+                    .filter(|e| e["seq"].as_u64().unwrap() > after as u64)
+                    .cloned()
+                    .collect();
                 assert_eq!(seen(&mut lens, &events[after..]), rest, "{view} after {after}");
             }
         }

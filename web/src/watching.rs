@@ -3,7 +3,11 @@
 use heartline_actors::{Cursor, Start, Transport, View as Snapshot};
 use heartline_execution::ExecutionId;
 
-use crate::{app::App, error::Problem, view::{Entry, Lens, View}};
+use crate::{
+    app::App,
+    error::Problem,
+    view::{Entry, Lens, View},
+};
 
 /// Events read at once to find out where an `agui` view stands.
 const FOLD_PAGE: usize = 512;
@@ -54,7 +58,12 @@ pub(crate) async fn open(
 ///
 /// # Errors
 /// When the log cannot be read.
-pub(crate) async fn lens_at(app: &App, id: ExecutionId, view: View, position: u64) -> Result<Lens, Problem> {
+pub(crate) async fn lens_at(
+    app: &App,
+    id: ExecutionId,
+    view: View,
+    position: u64,
+) -> Result<Lens, Problem> {
     let mut lens = Lens::new(view);
     if view != View::AgUi {
         return Ok(lens);

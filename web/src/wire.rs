@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use crate::{
     error::{Code, Problem},
-    json::unique_map,
+    json::{Object, unique_map},
 };
 
 /// The most bytes of a line a person or a runner writes about something.
@@ -54,8 +54,10 @@ pub(crate) struct Create {
     /// Executions with the same key share a limit.
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_.:-]{1,128}$")]
     concurrency_key: Option<Name>,
-    timeouts: Option<TimeoutChanges>,
-    retry: Option<RetryPolicy>,
+    #[schema(value_type = Option<TimeoutChanges>)]
+    timeouts: Option<Object<TimeoutChanges>>,
+    #[schema(value_type = Option<RetryPolicy>)]
+    retry: Option<Object<RetryPolicy>>,
     /// Not before this instant.
     #[schema(value_type = Option<String>, format = DateTime)]
     start_at: Option<Timestamp>,
@@ -72,9 +74,16 @@ impl Create {
     ///
     /// # Errors
     /// 422 where two fields contradict each other.
-    pub(crate) fn into_spec(self, namespace: Namespace, now: Timestamp, traceparent: Option<String>) -> Result<Spec, Problem> {
+    pub(crate) fn into_spec(
+        self,
+        namespace: Namespace,
+        now: Timestamp,
+        traceparent: Option<String>,
+    ) -> Result<Spec, Problem> {
         let start_at = match (self.start_at, self.delay) {
-            (Some(_), Some(_)) => return Err(invalid("/delay", "stands with start_at; give one of them")),
+            (Some(_), Some(_)) => {
+                return Err(invalid("/delay", "stands with start_at; give one of them"));
+            }
             (None, Some(delay)) if delay > MAX_TIMEOUT => {
                 return Err(invalid("/delay", &format!("a delay is at most {MAX_TIMEOUT}")));
             }
@@ -82,7 +91,7 @@ impl Create {
             (at, None) => at,
         };
         let mut timeouts = Timeouts::default();
-        self.timeouts.unwrap_or_default().into_patch().apply(&mut timeouts);
+        self.timeouts.unwrap_or_default().0.into_patch().apply(&mut timeouts);
         Ok(Spec {
             queue: self.queue.unwrap_or_else(|| Name::default_queue(self.kind)),
             namespace,
@@ -91,7 +100,7 @@ impl Create {
             priority: self.priority,
             concurrency_key: self.concurrency_key,
             timeouts,
-            retry: self.retry.unwrap_or_default().into_retry(),
+            retry: self.retry.unwrap_or_default().0.into_retry(),
             start_at,
             parent_id: self.parent_id,
             traceparent,
@@ -205,18 +214,21 @@ pub(crate) struct Update {
     /// Higher goes first.
     #[schema(minimum = -1000, maximum = 1000)]
     priority: Option<i32>,
-    timeouts: Option<TimeoutChanges>,
+    #[schema(value_type = Option<TimeoutChanges>)]
+    timeouts: Option<Object<TimeoutChanges>>,
 }
 
 impl Update {
     /// The command, for the log that ends at `if_match` where that is given.
     pub(crate) fn into_command(self, if_match: Option<u64>) -> Command {
-        let timeouts = self.timeouts.unwrap_or_default().into_patch();
+        let timeouts = self.timeouts.unwrap_or_default().0.into_patch();
         Command::Update { labels: self.labels, priority: self.priority, timeouts, if_match }
     }
 }
 
-fn some_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BTreeMap<String, String>>, D::Error> {
+fn some_map<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<BTreeMap<String, String>>, D::Error> {
     unique_map(deserializer).map(Some)
 }
 
@@ -277,7 +289,8 @@ pub(crate) struct Runner {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"runner": {"id": "runner-1", "host": "h", "pid": 7}, "slots": 1, "wait": "30s"}))]
 pub(crate) struct Claim {
-    runner: Runner,
+    #[schema(value_type = Runner)]
+    runner: Object<Runner>,
     /// Most leases at once. Default 1.
     #[serde(default = "one")]
     #[schema(minimum = 1)]
@@ -299,8 +312,10 @@ impl Claim {
         if self.slots == 0 || self.slots as usize > slots_max {
             return Err(invalid("/slots", &format!("must be from 1 to {slots_max}")));
         }
-        let Runner { id, name, host, pid, version } = self.runner;
-        for (pointer, text) in [("/runner/name", &name), ("/runner/host", &host), ("/runner/version", &version)] {
+        let Runner { id, name, host, pid, version } = self.runner.0;
+        for (pointer, text) in
+            [("/runner/name", &name), ("/runner/host", &host), ("/runner/version", &version)]
+        {
             bounded(pointer, text.as_deref(), 256)?;
         }
         Ok(RunnerInfo { id, name, host, pid, version })
@@ -323,8 +338,8 @@ pub(crate) struct PostEvents<'a> {
     pub(crate) batch: Option<u64>,
     /// 1 to 1,000.
     #[serde(borrow)]
-    #[schema(min_items = 1, max_items = 1000)]
-    pub(crate) events: Vec<PostedEvent<'a>>,
+    #[schema(value_type = Vec<PostedEvent>, min_items = 1, max_items = 1000)]
+    pub(crate) events: Vec<Object<PostedEvent<'a>>>,
 }
 
 /// One event as posted.
@@ -348,7 +363,7 @@ pub(crate) struct Heartbeat {
     #[schema(value_type = String)]
     pub(crate) lease: LeaseId,
     #[schema(value_type = Option<crate::schema::Progress>)]
-    pub(crate) progress: Option<Progress>,
+    pub(crate) progress: Option<Object<Progress>>,
 }
 
 /// `POST …/complete`.
@@ -373,7 +388,8 @@ pub(crate) struct Complete {
 pub(crate) struct Fail {
     #[schema(value_type = String)]
     pub(crate) lease: LeaseId,
-    error: RunnerError,
+    #[schema(value_type = RunnerError)]
+    error: Object<RunnerError>,
 }
 
 /// What went wrong, as the runner tells it.
@@ -410,7 +426,7 @@ impl Fail {
     /// # Errors
     /// 422 for a text beyond its bound.
     pub(crate) fn into_failure(self) -> Result<Failure, Problem> {
-        let RunnerError { code, message, detail, hint, retryable } = self.error;
+        let RunnerError { code, message, detail, hint, retryable } = self.error.0;
         if code.is_empty() {
             return Err(invalid("/error/code", "must not be empty"));
         }
@@ -469,7 +485,9 @@ fn invalid(pointer: &str, message: &str) -> Problem {
 
 fn bounded(pointer: &str, text: Option<&str>, most: usize) -> Result<(), Problem> {
     match text.map_or(0, str::len) {
-        length if length > most => Err(invalid(pointer, &format!("has {length} bytes; at most {most} are allowed"))),
+        length if length > most => {
+            Err(invalid(pointer, &format!("has {length} bytes; at most {most} are allowed")))
+        }
         _ => Ok(()),
     }
 }
@@ -480,7 +498,8 @@ pub(crate) fn one_line(raw: Box<RawValue>) -> Box<RawValue> {
     if !raw.get().contains(['\n', '\r']) {
         return raw;
     }
-    RawValue::from_string(raw.get().replace(['\n', '\r'], " ")).expect("white space for white space keeps JSON well-formed")
+    RawValue::from_string(raw.get().replace(['\n', '\r'], " "))
+        .expect("white space for white space keeps JSON well-formed")
 }
 
 /// A W3C `traceparent`, if that is what it is.
@@ -488,10 +507,16 @@ pub(crate) fn traceparent(header: &str) -> Option<String> {
     let parts: Vec<&str> = header.split('-').collect();
     let [version, trace, parent, flags] = *parts else { return None };
     let hex = |text: &str, length: usize| {
-        text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        text.len() == length
+            && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     };
     let nonzero = |text: &str| text.bytes().any(|b| b != b'0');
-    let ok = version == "00" && hex(trace, 32) && nonzero(trace) && hex(parent, 16) && nonzero(parent) && hex(flags, 2);
+    let ok = version == "00"
+        && hex(trace, 32)
+        && nonzero(trace)
+        && hex(parent, 16)
+        && nonzero(parent)
+        && hex(flags, 2);
     ok.then(|| header.to_owned())
 }
 
@@ -515,22 +540,39 @@ mod tests {
 
     #[test]
     fn a_timeout_that_must_exist_cannot_be_null_and_others_can() {
-        let refused = create(r#"{"kind":"agent","name":"n","timeouts":{"schedule_to_start":null}}"#).unwrap_err();
-        assert!(refused.to_string().contains("/timeouts/schedule_to_start: must be set"), "{refused}");
-        let spec = create(r#"{"kind":"agent","name":"n","timeouts":{"start_to_close":null,"progress":"2m"}}"#).unwrap();
-        assert_eq!((spec.timeouts.start_to_close, spec.timeouts.progress), (None, Some(Span::secs(120))));
+        let refused =
+            create(r#"{"kind":"agent","name":"n","timeouts":{"schedule_to_start":null}}"#)
+                .unwrap_err();
+        assert!(
+            refused.to_string().contains("/timeouts/schedule_to_start: must be set"),
+            "{refused}"
+        );
+        let spec = create(
+            r#"{"kind":"agent","name":"n","timeouts":{"start_to_close":null,"progress":"2m"}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            (spec.timeouts.start_to_close, spec.timeouts.progress),
+            (None, Some(Span::secs(120)))
+        );
     }
 
     #[test]
     fn values_become_one_line() {
-        let spec = create("{\"kind\":\"agent\",\"name\":\"n\",\"input\":{\n\"a\":\r\n\"b\\n\"}}").unwrap();
+        let spec =
+            create("{\"kind\":\"agent\",\"name\":\"n\",\"input\":{\n\"a\":\r\n\"b\\n\"}}").unwrap();
         assert_eq!(spec.input.unwrap().get(), "{ \"a\":  \"b\\n\"}");
     }
 
     #[test]
     fn only_a_valid_trace_context_is_kept() {
         assert!(traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").is_some());
-        for wrong in ["", "00-0-0-0", "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"] {
+        for wrong in [
+            "",
+            "00-0-0-0",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ] {
             assert!(traceparent(wrong).is_none(), "{wrong}");
         }
     }

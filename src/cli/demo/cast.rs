@@ -9,7 +9,7 @@ use heartline_execution::ExecutionId;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::stage::{Actor, Stage, prefix};
+use super::stage::{Actor, Stage, Voice};
 use crate::cli::{
     client::Client,
     error::Error,
@@ -50,7 +50,20 @@ impl Part {
             Part::Endless => "endless",
         }
     }
+
+    const fn voice(self) -> Voice {
+        let tone = match self {
+            Part::Inventory => Tone::Good,
+            Part::Checksums => Tone::Accent,
+            Part::Translate => Tone::Warn,
+            Part::Endless => Tone::Bad,
+        };
+        Voice { name: self.name(), tone }
+    }
 }
+
+/// The runner of the checksums, as against their watcher.
+const RUNNER: Voice = Voice { name: "runner", tone: Tone::Dim };
 
 /// How it went.
 #[derive(Debug, Default)]
@@ -97,7 +110,7 @@ impl<'a> Show<'a> {
     async fn inventory(&self) -> Result<Ended, Error> {
         let arguments =
             ["run", "--kind", "agent", "--name", "inventory", "--", "sh", "-c", INVENTORY];
-        let mut actor = self.stage.start(Part::Inventory, arguments)?;
+        let mut actor = self.stage.start(Part::Inventory.voice(), arguments)?;
         let id = named(&mut actor).await?;
         Ended::of(id, actor).await
     }
@@ -107,12 +120,22 @@ impl<'a> Show<'a> {
         let queue = format!("demo-{}", self.number);
         let arguments =
             ["runner", "--queue", &queue, "--name", "demo", "--", "sh", "-c", CHECKSUMS];
-        let runner = self.stage.start(Part::Checksums, arguments)?;
+        let runner = self.stage.start(RUNNER, arguments)?;
         let mut watcher = self.stage.start(
-            Part::Checksums,
+            Part::Checksums.voice(),
             [
-                "create", "--kind", "workflow", "--name", "checksums", "--queue", &queue,
-                "--retries", "1", "--initial-backoff", "1s", "--watch",
+                "create",
+                "--kind",
+                "workflow",
+                "--name",
+                "checksums",
+                "--queue",
+                &queue,
+                "--retries",
+                "1",
+                "--initial-backoff",
+                "1s",
+                "--watch",
             ],
         )?;
         let id = named(&mut watcher).await?;
@@ -131,10 +154,18 @@ impl<'a> Show<'a> {
     async fn translate(&self) -> Result<Ended, Error> {
         let queue = format!("nobody-{}", self.number);
         let mut actor = self.stage.start(
-            Part::Translate,
+            Part::Translate.voice(),
             [
-                "create", "--kind", "agent", "--name", "translate", "--queue", &queue,
-                "--schedule-to-start", PATIENCE, "--watch",
+                "create",
+                "--kind",
+                "agent",
+                "--name",
+                "translate",
+                "--queue",
+                &queue,
+                "--schedule-to-start",
+                PATIENCE,
+                "--watch",
             ],
         )?;
         let id = named(&mut actor).await?;
@@ -144,7 +175,7 @@ impl<'a> Show<'a> {
     async fn endless(&self) -> Result<Ended, Error> {
         let arguments =
             ["run", "--kind", "workflow", "--name", "endless", "--", "sh", "-c", ENDLESS];
-        let mut actor = self.stage.start(Part::Endless, arguments)?;
+        let mut actor = self.stage.start(Part::Endless.voice(), arguments)?;
         let id = named(&mut actor).await?;
         let mut records = 0;
         while records < RECORDS {
@@ -156,7 +187,7 @@ impl<'a> Show<'a> {
         }
         let cancel = ["cancel", &id, "--reason", "the demonstration has seen enough"];
         let (_, ended) = tokio::try_join!(
-            self.stage.start(Part::Endless, cancel)?.end(),
+            self.stage.start(Part::Endless.voice(), cancel)?.end(),
             Ended::of(id.clone(), actor)
         )?;
         Ok(ended)
@@ -212,14 +243,15 @@ impl Killer {
             self.process = pid.and_then(|pid| u32::try_from(pid).ok());
         }
         let fraction = event.data.get("fraction").and_then(Value::as_f64);
-        let half_way = event.type_name == "execution.progress" && fraction.is_some_and(|f| f >= 0.5);
+        let half_way =
+            event.type_name == "execution.progress" && fraction.is_some_and(|f| f >= 0.5);
         let Some(pid) = self.process.filter(|_| half_way && event.attempt == 1) else {
             return Ok(());
         };
         if self.killed.is_none() {
             self.killed = Some(Instant::now());
             let note = paint(&format!("-- kill -9 {pid}, from outside"), Tone::Bad);
-            output::line(&format!("{} {note}", prefix(Part::Checksums)))?;
+            output::line(&format!("{} {note}", RUNNER.prefix()))?;
             signal(pid, Signal::KILL)?;
         }
         Ok(())

@@ -8,7 +8,6 @@ use tokio::{
     sync::mpsc,
 };
 
-use super::Part;
 use crate::cli::{
     error::Error,
     output::{self, Tone, paint},
@@ -32,8 +31,8 @@ impl Stage {
         Ok(Self { server: server.to_owned(), group })
     }
 
-    /// Starts `heartline` with these arguments; its lines are printed and handed over.
-    pub(super) fn start<I>(&self, part: Part, arguments: I) -> Result<Actor, Error>
+    /// Starts `heartline` with these arguments; its lines are printed under `voice` and handed over.
+    pub(super) fn start<I>(&self, voice: Voice, arguments: I) -> Result<Actor, Error>
     where
         I: IntoIterator,
         I::Item: AsRef<OsStr>,
@@ -46,34 +45,37 @@ impl Stage {
         let (told, lines) = mpsc::channel(LINES);
         let told = Arc::new(told);
         if let Some(stdout) = child.stdout.take() {
-            tokio::spawn(copy(part, stdout, Arc::clone(&told)));
+            tokio::spawn(copy(voice, stdout, Arc::clone(&told)));
         }
         if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(copy(part, stderr, told));
+            tokio::spawn(copy(voice, stderr, told));
         }
         Ok(Actor { child, lines })
     }
 }
 
-/// Prints each line behind the name of its part.
-async fn copy(part: Part, from: impl AsyncRead + Unpin, told: Arc<mpsc::Sender<String>>) {
+/// Prints each line behind the name of whose it is.
+async fn copy(voice: Voice, from: impl AsyncRead + Unpin, told: Arc<mpsc::Sender<String>>) {
     let mut lines = BufReader::new(from).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         // Whether somebody reads the screen or the lines does not change the show.
-        let _unread = output::line(&format!("{} {line}", prefix(part)));
+        let _unread = output::line(&format!("{} {line}", voice.prefix()));
         let _unheard = told.try_send(line);
     }
 }
 
-/// `[checksums]`, in the colour of the part.
-pub(super) fn prefix(part: Part) -> String {
-    let tone = match part {
-        Part::Inventory => Tone::Good,
-        Part::Checksums => Tone::Accent,
-        Part::Translate => Tone::Warn,
-        Part::Endless => Tone::Bad,
-    };
-    paint(&format!("[{:WIDTH$}]", part.name()), tone)
+/// Under which name and in which colour lines are printed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Voice {
+    pub(super) name: &'static str,
+    pub(super) tone: Tone,
+}
+
+impl Voice {
+    /// `[checksums]`.
+    pub(super) fn prefix(self) -> String {
+        paint(&format!("[{:WIDTH$}]", self.name), self.tone)
+    }
 }
 
 /// One process.

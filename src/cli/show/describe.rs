@@ -67,7 +67,8 @@ fn lifecycle(event: &Event) -> Option<Line> {
             Line::new("waiting", text, Tone::Warn)
         }
         "resumed" => {
-            let input = data.get("input").map_or_else(String::new, |i| format!(" with {}", compact(i)));
+            let input =
+                data.get("input").map_or_else(String::new, |i| format!(" with {}", compact(i)));
             Line::new("resumed", format!("answered{input}"), Tone::Accent)
         }
         "runner_disconnected" => {
@@ -168,7 +169,9 @@ fn custom(name: &str, value: &Value) -> Line {
             };
             Line::new("task", format!("{}: {}", text("name"), text("status")), tone)
         }
-        "todo" => Line::new("todo", format!("[{}] {}", text("status"), text("content")), Tone::Accent),
+        "todo" => {
+            Line::new("todo", format!("[{}] {}", text("status"), text("content")), Tone::Accent)
+        }
         "artifact" => {
             let what = format!("{} ({}) {}", text("name"), text("mime_type"), text("url"));
             Line::new("artifact", what.trim_end(), Tone::Accent)
@@ -209,7 +212,8 @@ mod tests {
 
     #[test]
     fn a_failure_tells_reason_and_message() {
-        let data = serde_json::json!({"reason": "runner_lost", "error": {"code": "c", "message": "m"}});
+        let data =
+            serde_json::json!({"reason": "runner_lost", "error": {"code": "c", "message": "m"}});
         let line = describe(&event("execution.failed", data));
         assert_eq!((line.text.as_str(), line.tone), ("runner_lost: m", Tone::Bad));
     }

@@ -24,8 +24,9 @@ pub(crate) struct Live {
     all: MultiProgress,
     /// Text that has no line break yet.
     growing: ProgressBar,
+    /// How far it is, once it says so.
+    progress: Option<ProgressBar>,
     bar: ProgressBar,
-    has_bar: bool,
     status: Option<Execution>,
     /// The line that streams in, and what it is.
     text: String,
@@ -37,9 +38,9 @@ impl Live {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
         let growing = all.add(ProgressBar::no_length());
         growing.set_style(style("  {msg}"));
-        let bar = all.add(ProgressBar::new(BAR_STEPS));
+        let bar = all.add(ProgressBar::no_length());
         bar.set_style(style("{spinner} {msg}"));
-        Self { all, growing, bar, has_bar: false, status: None, text: String::new(), label: "text" }
+        Self { all, growing, progress: None, bar, status: None, text: String::new(), label: "text" }
     }
 
     /// Prints a line above the status.
@@ -55,8 +56,12 @@ impl Live {
             "REASONING_MESSAGE_CONTENT" | "REASONING_MESSAGE_CHUNK" => {
                 self.stream("reasoning", event)
             }
-            "TEXT_MESSAGE_START" | "TEXT_MESSAGE_END" | "REASONING_MESSAGE_START"
-            | "REASONING_MESSAGE_END" | "REASONING_START" | "REASONING_END" => self.flush(),
+            "TEXT_MESSAGE_START"
+            | "TEXT_MESSAGE_END"
+            | "REASONING_MESSAGE_START"
+            | "REASONING_MESSAGE_END"
+            | "REASONING_START"
+            | "REASONING_END" => self.flush(),
             "execution.progress" => Ok(()),
             _ => {
                 self.flush()?;
@@ -69,7 +74,7 @@ impl Live {
     fn print(&self, event: &Event, label: &str, text: &str, tone: Tone) -> Result<(), Error> {
         let time = paint(&clock(event.time), Tone::Dim);
         let text = paint(&sanitise::line(text), tone);
-        self.line(&format!("{time}  {label:<13} {text}"))
+        self.line(&format!("{time}  {label:<14} {text}"))
     }
 
     fn stream(&mut self, label: &'static str, event: &Event) -> Result<(), Error> {
@@ -98,7 +103,7 @@ impl Live {
             return Ok(());
         }
         let label = self.label;
-        self.line(&format!("{:13}  {label:<13} {}", "", sanitise::line(&text)))
+        self.line(&format!("{:13}  {label:<14} {}", "", sanitise::line(&text)))
     }
 
     /// Moves the status by what the event says, until the server is asked again.
@@ -129,15 +134,17 @@ impl Live {
 
     pub(super) fn tick(&mut self) {
         let Some(status) = &self.status else { return };
-        let fraction = status.progress.as_ref().and_then(|p| p.fraction);
-        if fraction.is_some() != self.has_bar {
-            self.has_bar = fraction.is_some();
-            let with = "{spinner} {wide_msg} {bar:24} {percent:>3}%";
-            self.bar.set_style(style(if self.has_bar { with } else { "{spinner} {msg}" }));
-        }
-        if let Some(fraction) = fraction {
+        if let Some(progress) = &status.progress {
+            let bar = self.progress.get_or_insert_with(|| {
+                let bar = self.all.insert_before(&self.bar, ProgressBar::new(BAR_STEPS));
+                bar.set_style(style("  {bar:24} {percent:>3}% {wide_msg}"));
+                bar
+            });
             // Within 0 to 1, as the server checks.
-            self.bar.set_position((fraction * BAR_STEPS as f64) as u64);
+            bar.set_position((progress.fraction.unwrap_or_default() * BAR_STEPS as f64) as u64);
+            let message = progress.message.as_deref().unwrap_or_default();
+            bar.set_message(sanitise::line(message).into_owned());
+            bar.tick();
         }
         self.bar.set_message(summary(status));
         self.bar.tick();
@@ -148,6 +155,9 @@ impl Live {
         // The view is going away: a line that cannot be drawn any more is not worth an error.
         let _closed = self.flush();
         self.growing.finish_and_clear();
+        if let Some(progress) = &self.progress {
+            progress.finish_and_clear();
+        }
         self.bar.finish_and_clear();
     }
 }
@@ -156,7 +166,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the template is a literal")
 }
 
-/// `in_progress · attempt 2/3 · 12.3s · heartbeat in 24.0s · half way`.
+/// `in_progress · attempt 2/3 · 12.3s · heartbeat in 24.0s`.
 fn summary(execution: &Execution) -> String {
     let now = now();
     let mut parts = vec![
@@ -166,13 +176,12 @@ fn summary(execution: &Execution) -> String {
     ];
     if let Some(deadline) = execution.deadline.as_ref().filter(|_| !execution.phase.is_terminal()) {
         let left = deadline.at.since(now).to_std();
-        let left = if left == Duration::ZERO { "due".to_owned() } else {
+        let left = if left == Duration::ZERO {
+            "due".to_owned()
+        } else {
             format!("in {}", crate::cli::output::short(left))
         };
         parts.push(format!("{} {left}", deadline.kind));
-    }
-    if let Some(message) = execution.progress.as_ref().and_then(|p| p.message.as_deref()) {
-        parts.push(sanitise::line(message).into_owned());
     }
     parts.join(" · ")
 }

@@ -113,11 +113,11 @@ fn title(execution: &Execution) -> String {
     format!("{kind} {id} '{}' on queue {queue}", sanitise::line(name))
 }
 
-/// `21:43:01.123Z    17  log           message`: one line, always in this shape.
+/// `21:43:01.123Z    17  log            message`: one line, always in this shape.
 fn plain(event: &Event) -> String {
     let Line { label, text, tone } = describe(event);
     let time = clock(event.time);
-    let line = format!("{time} {:>5}  {label:<13} {}", event.seq, sanitise::line(&text));
+    let line = format!("{time} {:>5}  {label:<14} {}", event.seq, sanitise::line(&text));
     paint(line.trim_end(), tone)
 }
 
@@ -138,6 +138,6 @@ mod tests {
             "time":"2026-01-02T03:04:05.678906Z","type":"CUSTOM",
             "data":{"name":"log","value":{"level":"error","message":"a\nb\u001b[2J","stream":"stderr"}}}"#;
         let event = Event::parse(raw).unwrap();
-        assert_eq!(plain(&event), "03:04:05.678Z     7  log           error: a\\nb\\u{1b}[2J");
+        assert_eq!(plain(&event), "03:04:05.678Z     7  log            error: a\\nb\\u{1b}[2J");
     }
 }

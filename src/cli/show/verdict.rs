@@ -21,8 +21,11 @@ pub(super) fn lines(execution: &Execution) -> Vec<String> {
                 lines.push(format!("  output:   {}", sanitise::line(output.get())));
             }
         }
-        Phase::Failed => lines.push(format!("  again:    heartline retry {}", execution.id)),
-        Phase::Pending | Phase::InProgress | Phase::Cancelled => {}
+        // The queue of a `heartline run` has gone with it: nobody would take the retry.
+        Phase::Failed if execution.runner.as_ref().is_none_or(|r| r.id != execution.queue) => {
+            lines.push(format!("  again:    heartline retry {}", execution.id));
+        }
+        Phase::Failed | Phase::Pending | Phase::InProgress | Phase::Cancelled => {}
     }
     lines
 }
@@ -36,7 +39,9 @@ fn headline(execution: &Execution) -> String {
         n => format!("{n} attempts"),
     };
     let reason = execution.reason.as_deref().map(|reason| match &execution.error {
-        Some(error) if error.code != reason => format!(" ({reason}: {})", sanitise::line(&error.code)),
+        Some(error) if error.code != reason => {
+            format!(" ({reason}: {})", sanitise::line(&error.code))
+        }
         Some(_) | None => format!(" ({reason})"),
     });
     let reason = reason.unwrap_or_default();

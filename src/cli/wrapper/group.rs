@@ -35,7 +35,8 @@ impl Group {
             .kill_on_drop(true)
             .spawn()?;
         let failed = || io::Error::other("the guard of the process group did not start");
-        let id = guard.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).ok_or_else(failed)?;
+        let id =
+            guard.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).ok_or_else(failed)?;
         let alive = guard.stdin.take().ok_or_else(failed)?;
         let mut says = guard.stdout.take().ok_or_else(failed)?;
         let mut byte = [0; 1];

@@ -15,9 +15,9 @@ use std::{
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncRead, AsyncWriteExt as _},
+    io::AsyncWriteExt as _,
     process::{Child, ChildStdin, Command},
-    sync::{Notify, watch},
+    sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -25,32 +25,25 @@ use tokio::{
 use super::{
     Notices, Program,
     group::Group,
-    host,
-    lines::{self, Lines, Stream},
+    heart, host,
+    lines::Stream,
     outbox::{self, Delivery, Outbox, Signals},
-    post_mortem::{self, Remains, Tail},
+    post_mortem::{self, Remains},
+    pump::{Pump, pumped_out},
+    until,
 };
 use crate::cli::{
     client::{Client, Error},
-    follow::{self, Follow, Seen, View},
     output::now,
-    wire::{Cancel, Event, Granted, Told},
+    wire::{Cancel, Granted, Told},
 };
 
-/// A wrapper beats at least this often, so that a cancellation never waits longer for it.
-const SLOWEST_BEAT: Duration = Duration::from_secs(10);
-/// And at most this often.
-const FASTEST_BEAT: Duration = Duration::from_millis(50);
-/// After a beat that failed: soon enough for the grace that a restarted server gives.
-const MISSED_BEAT: Duration = Duration::from_millis(500);
 /// How long a server may be away before a result is given up: a restart, a reboot.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// After the command has ended: for what it started to finish writing.
+/// After the command has ended by itself: for what it started to finish writing.
 const LINGER: Duration = Duration::from_secs(1);
-/// After that, a stream on which nothing comes for this long has nothing more.
-const QUIET: Duration = Duration::from_millis(300);
-/// What is still read of a stream then: the most a pipe holds.
-const PIPE_MAX: usize = 1 << 20;
+/// After it was killed: nothing it started has an order to finish, and its watchers wait.
+const CRASH_LINGER: Duration = Duration::from_millis(20);
 /// Between SIGTERM and SIGKILL where the server names no deadline.
 const GRACE: Duration = Duration::from_secs(10);
 /// SIGKILL comes this much before the server's deadline, so that the end can still be told.
@@ -187,9 +180,11 @@ impl Job {
         self.attend(child.stdin.take(), signals, side);
 
         let (status, stopping) = self.until_exit(&group, &mut child, signals).await;
+        let ended = Instant::now();
         let pumped = async { (pumped_out(pumps.0).await, pumped_out(pumps.1).await) };
         tokio::pin!(pumped);
-        let tails = match timeout(LINGER, &mut pumped).await {
+        let linger = if status.code().is_some() { LINGER } else { CRASH_LINGER };
+        let tails = match timeout(linger, &mut pumped).await {
             Ok(tails) => tails,
             Err(_elapsed) => {
                 // The execution is over with its command: what is left of it must not go on.
@@ -204,7 +199,8 @@ impl Job {
             status,
             host: host(),
             pid,
-            ran: started.elapsed(),
+            started,
+            ended,
             stdout: tails.0,
             stderr: tails.1,
         };
@@ -222,19 +218,7 @@ impl Job {
                 let _closed = stdin.write_all(input.as_bytes()).await;
             });
         }
-        let beat_now = Arc::new(Notify::new());
-        let heart = Heart {
-            client: self.client.clone(),
-            path: self.path("heartbeat"),
-            body: json!({"lease": self.granted.lease}).to_string(),
-            every: (self.granted.heartbeat.to_std() / 3).clamp(FASTEST_BEAT, SLOWEST_BEAT),
-            signals: signals.clone(),
-            beat_now: Arc::clone(&beat_now),
-        };
-        side.spawn(heart.beat());
-        let execution = &self.granted.execution;
-        let follow = Follow::start(&self.client, &execution.id, execution.seq, View::Status, follow::FOREVER);
-        side.spawn(listen(follow, self.granted.attempt, signals.clone(), beat_now));
+        heart::start(&self.client, &self.granted, signals, side);
     }
 
     /// Waits for the command and ends it when somebody wants that.
@@ -347,7 +331,8 @@ impl Job {
     async fn last_call(&mut self, call: &str, body: Value, ended: Ended) -> Ended {
         let path = self.path(call);
         let notices = Arc::clone(&self.notices);
-        let told = self.patiently(outbox::call(&self.client, &path, &body, PATIENCE, &notices)).await;
+        let told =
+            self.patiently(outbox::call(&self.client, &path, &body, PATIENCE, &notices)).await;
         match told {
             Ok(Told { .. }) => ended,
             Err(error) if error.is_transient() => Ended::Undelivered(error),
@@ -376,11 +361,6 @@ impl Job {
     }
 }
 
-/// Waits until the value is so; false if it never can be. Holds no lock afterwards.
-async fn until<T>(value: &mut watch::Receiver<T>, so: impl FnMut(&T) -> bool) -> bool {
-    value.wait_for(so).await.is_ok()
-}
-
 /// An error here means that somebody else reaped the child; how it ended is then unknown.
 fn gone(status: io::Result<ExitStatus>) -> ExitStatus {
     use std::os::unix::process::ExitStatusExt as _;
@@ -392,130 +372,6 @@ fn left(cancel: &Cancel) -> Duration {
     let now = now();
     let total = cancel.deadline.since(cancel.requested_at.unwrap_or(now)).to_std();
     cancel.deadline.since(now).to_std().min(total).saturating_sub(MARGIN.min(total / 5))
-}
-
-/// Beats on a clock of its own, whatever the command does.
-struct Heart {
-    client: Client,
-    path: String,
-    body: String,
-    every: Duration,
-    signals: Signals,
-    beat_now: Arc<Notify>,
-}
-
-impl Heart {
-    async fn beat(self) {
-        let mut cancel = self.signals.cancel.subscribe();
-        let mut wait = self.every;
-        while self.signals.lost().is_none() {
-            tokio::select! {
-                () = sleep(wait) => {}
-                () = self.beat_now.notified() => {}
-                // The reply to this beat is what delivers the cancellation, on the record.
-                Ok(()) = cancel.changed() => {}
-            }
-            let patience = self.every.max(MISSED_BEAT);
-            let call = self.client.post(&self.path).within(patience).body(self.body.clone());
-            let missed = self.signals.heed(&call.json::<Told>().await);
-            wait = if missed { self.every.min(MISSED_BEAT) } else { self.every };
-        }
-    }
-}
-
-/// Hears at once what a heartbeat would only learn later.
-async fn listen(mut follow: Follow, attempt: u32, signals: Signals, beat_now: Arc<Notify>) {
-    while let Some(Ok(seen)) = follow.next().await {
-        match seen {
-            Seen::Event(event) => heard(&event, attempt, &signals),
-            // After a restart the server gives leases a grace: it must hear from us soon.
-            Seen::Back => beat_now.notify_one(),
-            Seen::Lost { .. } | Seen::Reset { .. } | Seen::End => {}
-        }
-    }
-}
-
-fn heard(event: &Event, attempt: u32, signals: &Signals) {
-    let ended = match event.type_name.strip_prefix("execution.") {
-        Some("cancel_requested") => {
-            signals.cancel.send_replace(true);
-            return;
-        }
-        Some("attempt_failed") => event.attempt == attempt,
-        Some("started") => event.attempt > attempt,
-        Some("failed" | "cancelled" | "completed") => true,
-        Some(_) | None => false,
-    };
-    if ended {
-        let message = event.data.pointer("/error/message").and_then(Value::as_str);
-        signals.lose(message.unwrap_or(&event.type_name).to_owned());
-    }
-}
-
-/// What a pump has kept.
-async fn pumped_out(pump: Option<tokio::task::JoinHandle<Tail>>) -> Tail {
-    match pump {
-        Some(pump) => pump.await.unwrap_or_default(),
-        None => Tail::default(),
-    }
-}
-
-/// Turns what a stream brings into events.
-struct Pump {
-    stream: Stream,
-    outbox: Outbox,
-    closing: watch::Receiver<bool>,
-    tail: Tail,
-}
-
-impl Pump {
-    fn new(stream: Stream, outbox: &Outbox, closing: &watch::Sender<bool>) -> Self {
-        let (outbox, closing) = (outbox.clone(), closing.subscribe());
-        Self { stream, outbox, closing, tail: Tail::default() }
-    }
-
-    fn start<R>(self, from: R) -> tokio::task::JoinHandle<Tail>
-    where
-        R: AsyncRead + Unpin + Send + 'static,
-    {
-        tokio::spawn(self.run(Lines::new(from)))
-    }
-
-    async fn run<R: AsyncRead + Unpin>(mut self, mut lines: Lines<R>) -> Tail {
-        let mut after_end = 0;
-        while let Some(line) = self.next(&mut lines, &mut after_end).await {
-            self.tail.push(&line);
-            for event in lines::events(self.stream, &line) {
-                self.outbox.put(event).await;
-            }
-        }
-        self.tail
-    }
-
-    /// `None` at the end; also, once the command has ended, when whoever else holds the stream
-    /// is quiet or will not stop.
-    async fn next<R>(&mut self, lines: &mut Lines<R>, after_end: &mut usize) -> Option<String>
-    where
-        R: AsyncRead + Unpin,
-    {
-        let closing = *self.closing.borrow();
-        let line = if closing {
-            timeout(QUIET, lines.next()).await.ok()?
-        } else {
-            tokio::select! {
-                line = lines.next() => line,
-                true = until(&mut self.closing, |&closing| closing) => {
-                    timeout(QUIET, lines.next()).await.ok()?
-                }
-            }
-        };
-        // A pipe that cannot be read has nothing more to say.
-        let line = line.ok().flatten()?;
-        if *self.closing.borrow() {
-            *after_end += line.len() + 1;
-        }
-        (*after_end <= PIPE_MAX).then_some(line)
-    }
 }
 
 #[cfg(test)]
@@ -542,21 +398,5 @@ mod tests {
         assert!(left(&cancel(5, 3_600)) <= Duration::from_secs(4));
         // This clock is ahead: it seems to be over.
         assert_eq!(left(&cancel(5, 0)), Duration::ZERO);
-    }
-
-    #[test]
-    fn the_end_of_this_attempt_is_heard_and_that_of_an_older_one_is_not() {
-        let event = |name: &str, attempt: u32| {
-            let raw = json!({"seq": 3, "prev": 2, "attempt": attempt, "type": name, "data": {},
-                "time": "2026-01-02T03:04:05.000000Z"});
-            Event::parse(&raw.to_string()).unwrap()
-        };
-        let signals = Signals::new();
-        heard(&event("execution.attempt_failed", 1), 2, &signals);
-        assert_eq!(signals.lost(), None);
-        heard(&event("execution.cancel_requested", 2), 2, &signals);
-        assert!(*signals.cancel.borrow());
-        heard(&event("execution.attempt_failed", 2), 2, &signals);
-        assert!(signals.lost().is_some());
     }
 }

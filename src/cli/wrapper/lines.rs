@@ -51,7 +51,11 @@ pub(super) struct Lines<R> {
 
 impl<R: tokio::io::AsyncRead + Unpin> Lines<R> {
     pub(super) fn new(from: R) -> Self {
-        Self { from: BufReader::with_capacity(64 << 10, from), line: Vec::new(), after_return: false }
+        Self {
+            from: BufReader::with_capacity(64 << 10, from),
+            line: Vec::new(),
+            after_return: false,
+        }
     }
 
     /// The next line without its end, or a piece of one that is too long; cancel-safe.
@@ -211,7 +215,10 @@ mod tests {
 
     #[tokio::test]
     async fn lines_end_with_feeds_and_returns_and_the_last_needs_no_end() {
-        assert_eq!(lines(b"a\n\nb\r\nc\r10%\r\r20%\nlast").await, ["a", "", "b", "c", "10%", "20%", "last"]);
+        assert_eq!(
+            lines(b"a\n\nb\r\nc\r10%\r\r20%\nlast").await,
+            ["a", "", "b", "c", "10%", "20%", "last"]
+        );
         assert_eq!(lines(b"\xff\n").await, ["\u{fffd}"]);
     }
 
@@ -224,16 +231,21 @@ mod tests {
 
     #[test]
     fn a_known_event_is_posted_with_its_fields_as_written() {
-        let line = r#"{"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":"h\u00e9","extra":1.0}"#;
+        let line =
+            r#"{"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":"h\u00e9","extra":1.0}"#;
         assert_eq!(
             events(Stream::Stdout, line),
-            [r#"{"type":"TEXT_MESSAGE_CONTENT","data":{"messageId":"m","delta":"h\u00e9","extra":1.0}}"#]
+            [
+                r#"{"type":"TEXT_MESSAGE_CONTENT","data":{"messageId":"m","delta":"h\u00e9","extra":1.0}}"#
+            ]
         );
     }
 
     #[test]
     fn other_lines_are_logs() {
-        for line in ["plain", "{\"a\":1}", "{\"type\":\"NOPE\"}", "{\"type\":7}", "{broken", "{} {}"] {
+        for line in
+            ["plain", "{\"a\":1}", "{\"type\":\"NOPE\"}", "{\"type\":7}", "{broken", "{} {}"]
+        {
             let events = events(Stream::Stdout, line);
             let value: serde_json::Value = serde_json::from_str(&events[0]).unwrap();
             assert_eq!(value["data"]["value"]["message"], line);

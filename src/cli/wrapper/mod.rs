@@ -8,12 +8,16 @@
 mod claim;
 mod group;
 pub(crate) mod guard;
+mod heart;
 mod lease;
 mod lines;
 mod outbox;
 mod post_mortem;
+mod pump;
 
 use std::{ffi::OsString, path::Path, sync::Arc};
+
+use tokio::sync::watch;
 
 pub(crate) use self::{
     claim::claim,
@@ -92,3 +96,8 @@ pub(crate) fn host() -> String {
 
 /// Where the wrapper says what no event says, such as that the server is away.
 pub(crate) type Notices = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Waits until the value is so; false if it never can be. Holds no lock afterwards.
+async fn until<T>(value: &mut watch::Receiver<T>, so: impl FnMut(&T) -> bool) -> bool {
+    value.wait_for(so).await.is_ok()
+}

@@ -12,7 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use super::{Notices, lines};
 use crate::cli::{
     backoff::Backoff,
-    client::{Client, Error, Problem},
+    client::{Client, Error},
+    problem::Problem,
     wire::{Granted, Told},
 };
 
@@ -123,7 +124,13 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn new(client: &Client, granted: &Granted, waiting: Waiting, signals: &Signals, notices: &Notices) -> Self {
+    pub(super) fn new(
+        client: &Client,
+        granted: &Granted,
+        waiting: Waiting,
+        signals: &Signals,
+        notices: &Notices,
+    ) -> Self {
         Self {
             client: client.clone(),
             path: format!("/v1/executions/{}/events", granted.execution.id),

@@ -1,11 +1,8 @@
 //! What is told when a command did not end well: how it ended, where, and its last words.
 
 use std::{
-    collections::VecDeque,
-    io,
-    os::unix::process::ExitStatusExt as _,
-    process::ExitStatus,
-    time::{Duration, Instant},
+    collections::VecDeque, io, os::unix::process::ExitStatusExt as _, process::ExitStatus,
+    time::Instant,
 };
 
 use rustix::process::Signal;
@@ -54,7 +51,8 @@ pub(super) struct Remains {
     pub(super) status: ExitStatus,
     pub(super) host: String,
     pub(super) pid: u32,
-    pub(super) ran: Duration,
+    pub(super) started: Instant,
+    pub(super) ended: Instant,
     pub(super) stdout: Tail,
     pub(super) stderr: Tail,
 }
@@ -71,8 +69,9 @@ impl Remains {
                 let signal = signal.unwrap_or_default();
                 let dumped = if status.core_dumped() { " and dumped core" } else { "" };
                 let name = signal_name(signal);
-                let message =
-                    format!("The command '{program}' was killed by {name} (signal {signal}){dumped}.");
+                let message = format!(
+                    "The command '{program}' was killed by {name} (signal {signal}){dumped}."
+                );
                 ("signal", message, hint(signal))
             }
         };
@@ -81,15 +80,19 @@ impl Remains {
 
     /// The wire's `error` when the runner itself was told to stop.
     pub(super) fn stopped(&self, why: &str) -> Value {
-        let message = format!("The runner was stopped ({why}) while '{}' was running.", self.program);
+        let message =
+            format!("The runner was stopped ({why}) while '{}' was running.", self.program);
         error("runner_stopped", message, self.evidence(), None)
     }
 
     fn evidence(&self) -> String {
-        let mut detail = format!("host {}, pid {}, ran for {}", self.host, self.pid, short(self.ran));
-        let last = self.stdout.at.max(self.stderr.at);
-        match last {
-            Some(at) => detail.push_str(&format!(", last output {} ago", short(at.elapsed()))),
+        let ran = self.ended.duration_since(self.started);
+        let mut detail = format!("host {}, pid {}, ran for {}", self.host, self.pid, short(ran));
+        match self.stdout.at.max(self.stderr.at) {
+            Some(at) => {
+                let before = self.ended.saturating_duration_since(at);
+                detail.push_str(&format!(", last output {} before the end", short(before)));
+            }
             None => detail.push_str(", no output"),
         }
         for (name, tail, count) in
@@ -169,9 +172,12 @@ pub(super) fn signal_name(signal: i32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn remains(raw: i32) -> Remains {
+        let ended = Instant::now();
         let mut stderr = Tail::default();
         for n in 1..=30 {
             stderr.push(&format!("line {n}"));
@@ -181,7 +187,8 @@ mod tests {
             status: ExitStatus::from_raw(raw),
             host: "h".into(),
             pid: 7,
-            ran: Duration::from_secs(3),
+            started: ended - Duration::from_secs(3),
+            ended,
             stdout: Tail::default(),
             stderr,
         }

@@ -56,7 +56,8 @@ struct Wanted {
 )]
 pub(crate) async fn read(app: Shared, request: HttpRequest) -> Answer {
     let id = execution_of(&request)?;
-    let params = Params::parse(request.query_string(), &["after", "limit", "view", "wait", "snapshot"])?;
+    let params =
+        Params::parse(request.query_string(), &["after", "limit", "view", "wait", "snapshot"])?;
     let stream = wants_stream(request.headers())?;
     let limit_max = app.config.http.list_limit as u64;
     let longest = app.config.http.long_poll_max;
@@ -64,7 +65,8 @@ pub(crate) async fn read(app: Shared, request: HttpRequest) -> Answer {
         id,
         view: params.get("view")?.unwrap_or_default(),
         after: params.number("after", 0, SEQ_MAX)?.unwrap_or(0),
-        limit: params.number("limit", 1, limit_max)?.unwrap_or(LIMIT_DEFAULT.min(limit_max)) as usize,
+        limit: params.number("limit", 1, limit_max)?.unwrap_or(LIMIT_DEFAULT.min(limit_max))
+            as usize,
         wait: params.get::<Span>("wait")?.map(|wait| wait.to_std().min(longest)),
         snapshot: params.flag("snapshot")?,
     };
@@ -93,7 +95,10 @@ fn wants_stream(headers: &HeaderMap) -> Result<bool, Problem> {
     if any {
         return Ok(false);
     }
-    Err(Problem::new(Code::NotAcceptable, "Events are served as application/json or text/event-stream."))
+    Err(Problem::new(
+        Code::NotAcceptable,
+        "Events are served as application/json or text/event-stream.",
+    ))
 }
 
 async fn streamed(app: Shared, headers: &HeaderMap, wanted: Wanted) -> Answer {
@@ -125,7 +130,8 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let text = value.to_str().unwrap_or_default();
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let seq = digits.then(|| text.parse().ok()).flatten().filter(|seq| *seq <= SEQ_MAX);
-    seq.map(Some).ok_or_else(|| Problem::new(Code::InvalidHeader, "Last-Event-ID is the seq of an event."))
+    seq.map(Some)
+        .ok_or_else(|| Problem::new(Code::InvalidHeader, "Last-Event-ID is the seq of an event."))
 }
 
 async fn page(app: &App, wanted: Wanted) -> Answer {
@@ -157,7 +163,8 @@ async fn poll(
     json: &mut Page,
 ) -> Result<(), Problem> {
     let start = Start::After(after);
-    let mut cursor = app.handle.subscribe(&app.namespace, wanted.id, start, Transport::LongPoll).await?.cursor;
+    let mut cursor =
+        app.handle.subscribe(&app.namespace, wanted.id, start, Transport::LongPoll).await?.cursor;
     let deadline = tokio::time::sleep(wait);
     tokio::pin!(deadline);
     while json.count == 0 {
@@ -213,7 +220,12 @@ mod tests {
     fn the_accept_header_chooses_between_a_page_and_a_stream() {
         let mut headers = HeaderMap::new();
         assert!(!wants_stream(&headers).unwrap());
-        for (text, stream) in [("text/event-stream", true), ("*/*", false), ("text/event-stream, */*", true), ("application/json", false)] {
+        for (text, stream) in [
+            ("text/event-stream", true),
+            ("*/*", false),
+            ("text/event-stream, */*", true),
+            ("application/json", false),
+        ] {
             headers.insert(header::ACCEPT, HeaderValue::from_static(text));
             assert_eq!(wants_stream(&headers).unwrap(), stream, "{text}");
         }
@@ -223,7 +235,10 @@ mod tests {
 
     #[test]
     fn a_page_is_json_with_and_without_events() {
-        assert_eq!(&Page::default().finish(7, true)[..], b"{\"events\":[],\"head\":7,\"terminal\":true}");
+        assert_eq!(
+            &Page::default().finish(7, true)[..],
+            b"{\"events\":[],\"head\":7,\"terminal\":true}"
+        );
         let log = crate::view::tests::Log::new(&[("execution.created", "{}"), ("CUSTOM", "{}")]);
         let mut page = Page::default();
         page.add(&mut Lens::new(View::Full), log.entries().into_iter());

@@ -34,10 +34,14 @@ pub(crate) async fn create(app: Shared, request: HttpRequest, payload: web::Payl
     let key = idempotency_key(request.headers())?;
     let bytes = body::read(&app, &request, payload).await?;
     let wanted: wire::Create = body::parse(&app, &bytes)?;
-    let traceparent = request.headers().get("traceparent").and_then(|v| v.to_str().ok()).and_then(wire::traceparent);
+    let traceparent = request
+        .headers()
+        .get("traceparent")
+        .and_then(|v| v.to_str().ok())
+        .and_then(wire::traceparent);
     let spec = wanted.into_spec(app.namespace.clone(), app.handle.now(), traceparent)?;
-    let idempotency =
-        key.map(|key| Idempotency { key, fingerprint: *blake3::hash(&canonical(&bytes)).as_bytes() });
+    let idempotency = key
+        .map(|key| Idempotency { key, fingerprint: *blake3::hash(&canonical(&bytes)).as_bytes() });
     let created = app.handle.create(Create { spec, idempotency }).await?;
     created_response(&created)
 }
@@ -46,14 +50,18 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().ok().filter(|key| (1..=KEY_MAX).contains(&key.len()));
     key.map(|key| Some(key.to_owned())).ok_or_else(|| {
-        Problem::new(Code::InvalidHeader, format!("Idempotency-Key has 1 to {KEY_MAX} visible ASCII characters."))
+        Problem::new(
+            Code::InvalidHeader,
+            format!("Idempotency-Key has 1 to {KEY_MAX} visible ASCII characters."),
+        )
     })
 }
 
 /// 201 with the execution and who could take it.
 pub(crate) fn created_response(created: &Created) -> Answer {
-    let dispatch = serde_json::to_vec(&created.dispatch)
-        .map_err(|error| Problem::new(Code::Internal, format!("The answer could not be encoded: {error}.")))?;
+    let dispatch = serde_json::to_vec(&created.dispatch).map_err(|error| {
+        Problem::new(Code::Internal, format!("The answer could not be encoded: {error}."))
+    })?;
     let mut json = BytesMut::with_capacity(created.execution.len() + dispatch.len() + 32);
     json.put_slice(b"{\"execution\":");
     json.put_slice(&created.execution);
@@ -89,11 +97,23 @@ pub(crate) fn created_response(created: &Created) -> Answer {
     responses((status = 200, description = "A page", body = schema::Listed)),
 )]
 pub(crate) async fn list(app: Shared, request: HttpRequest) -> Answer {
-    const KNOWN: &[&str] =
-        &["phase", "kind", "name", "queue", "runner", "label", "id_prefix", "since", "until", "limit", "cursor"];
+    const KNOWN: &[&str] = &[
+        "phase",
+        "kind",
+        "name",
+        "queue",
+        "runner",
+        "label",
+        "id_prefix",
+        "since",
+        "until",
+        "limit",
+        "cursor",
+    ];
     let params = Params::parse(request.query_string(), KNOWN)?;
     let listed = app.handle.list(list_query(&app, &params)?).await?;
-    let mut json = BytesMut::with_capacity(64 + listed.executions.iter().map(|e| e.len() + 1).sum::<usize>());
+    let mut json =
+        BytesMut::with_capacity(64 + listed.executions.iter().map(|e| e.len() + 1).sum::<usize>());
     json.put_slice(b"{\"executions\":[");
     for (index, execution) in listed.executions.iter().enumerate() {
         if index > 0 {
@@ -132,7 +152,9 @@ fn list_query(app: &App, params: &Params<'_>) -> Result<Query, Problem> {
         id_prefix: params.text("id_prefix").map(str::to_owned),
         since: params.get("since")?,
         until: params.get("until")?,
-        limit: params.number("limit", 1, http.list_limit as u64)?.map_or(http.list_default, |n| n as usize),
+        limit: params
+            .number("limit", 1, http.list_limit as u64)?
+            .map_or(http.list_default, |n| n as usize),
         cursor: params.get("cursor")?,
     })
 }
@@ -151,14 +173,19 @@ pub(crate) async fn get(app: Shared, request: HttpRequest) -> Answer {
     no_parameters(&request)?;
     let view = app.handle.view(&app.namespace, execution_of(&request)?).await?;
     let tag = format!("\"{}\"", view.seq);
-    let known = request.headers().get(header::IF_NONE_MATCH).is_some_and(|v| v.as_bytes() == tag.as_bytes());
-    let mut response = if known { HttpResponse::NotModified().finish() } else { json_bytes(view.full) };
+    let known = request
+        .headers()
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|v| v.as_bytes() == tag.as_bytes());
+    let mut response =
+        if known { HttpResponse::NotModified().finish() } else { json_bytes(view.full) };
     response.headers_mut().insert(header::ETAG, etag(view.seq));
     Ok(response)
 }
 
 fn etag(seq: u64) -> HeaderValue {
-    HeaderValue::from_maybe_shared(Bytes::from(format!("\"{seq}\""))).expect("digits are a header value")
+    HeaderValue::from_maybe_shared(Bytes::from(format!("\"{seq}\"")))
+        .expect("digits are a header value")
 }
 
 /// Change labels, priority or timeouts of a live execution.
@@ -194,11 +221,9 @@ fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     }
     let seq = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
     let digits = !seq.is_empty() && seq.bytes().all(|b| b.is_ascii_digit());
-    digits
-        .then(|| seq.parse().ok())
-        .flatten()
-        .map(Some)
-        .ok_or_else(|| Problem::new(Code::InvalidHeader, "If-Match is one ETag of this execution, such as \"17\"."))
+    digits.then(|| seq.parse().ok()).flatten().map(Some).ok_or_else(|| {
+        Problem::new(Code::InvalidHeader, "If-Match is one ETag of this execution, such as \"17\".")
+    })
 }
 
 /// Remove a terminal execution for good.

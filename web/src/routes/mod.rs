@@ -35,9 +35,17 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, app: &Arc<App>) {
                 .route(web::post().to(runner::post_events))
                 .route(get().to(events::read)),
         )
-        .service(post("/v1/executions/{id}/heartbeat", Route::Heartbeat).route(web::post().to(runner::heartbeat)))
-        .service(post("/v1/queues/{queue}/claim", Route::Claim).route(web::post().to(runner::claim)))
-        .service(post("/v1/executions/{id}/complete", Route::Complete).route(web::post().to(runner::complete)))
+        .service(
+            post("/v1/executions/{id}/heartbeat", Route::Heartbeat)
+                .route(web::post().to(runner::heartbeat)),
+        )
+        .service(
+            post("/v1/queues/{queue}/claim", Route::Claim).route(web::post().to(runner::claim)),
+        )
+        .service(
+            post("/v1/executions/{id}/complete", Route::Complete)
+                .route(web::post().to(runner::complete)),
+        )
         .service(
             resource("/v1/executions", Route::Executions, "GET, HEAD, POST")
                 .route(web::post().to(executions::create))
@@ -52,11 +60,22 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, app: &Arc<App>) {
         .service(resource("/v1/ws", Route::WebSocket, "GET").route(web::get().to(crate::ws::watch)))
         .service(post("/v1/executions/{id}/fail", Route::Fail).route(web::post().to(runner::fail)))
         .service(post("/v1/executions/{id}/wait", Route::Wait).route(web::post().to(runner::wait)))
-        .service(post("/v1/executions/{id}/cancelled", Route::Cancelled).route(web::post().to(runner::cancelled)))
-        .service(read("/v1/executions/{id}/explain", Route::Explain).route(get().to(person::explain)))
-        .service(post("/v1/executions/{id}/cancel", Route::Cancel).route(web::post().to(person::cancel)))
-        .service(post("/v1/executions/{id}/resume", Route::Resume).route(web::post().to(person::resume)))
-        .service(post("/v1/executions/{id}/retry", Route::Retry).route(web::post().to(person::retry)))
+        .service(
+            post("/v1/executions/{id}/cancelled", Route::Cancelled)
+                .route(web::post().to(runner::cancelled)),
+        )
+        .service(
+            read("/v1/executions/{id}/explain", Route::Explain).route(get().to(person::explain)),
+        )
+        .service(
+            post("/v1/executions/{id}/cancel", Route::Cancel).route(web::post().to(person::cancel)),
+        )
+        .service(
+            post("/v1/executions/{id}/resume", Route::Resume).route(web::post().to(person::resume)),
+        )
+        .service(
+            post("/v1/executions/{id}/retry", Route::Retry).route(web::post().to(person::retry)),
+        )
         .service(read("/v1/queues", Route::Queues).route(get().to(operations::queues)))
         .service(read("/v1/queues/{queue}", Route::Queue).route(get().to(operations::queue)))
         .service(read("/v1/runners", Route::Runners).route(get().to(operations::runners)))
@@ -69,14 +88,16 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, app: &Arc<App>) {
         .service(read("/", Route::Page).route(get().to(operations::page)))
         .default_service(web::to(nothing_here));
     if app.config.debug.ws_echo {
-        config.service(resource("/debug/echo", Route::Other, "GET").route(web::get().to(crate::ws::echo)));
+        config.service(
+            resource("/debug/echo", Route::Other, "GET").route(web::get().to(crate::ws::echo)),
+        );
     }
 }
 
 fn resource(path: &str, route: Route, allow: &'static str) -> Resource {
-    web::resource(path)
-        .app_data(route)
-        .default_service(web::to(move || async move { Answer::Err(Problem::method_not_allowed(allow)) }))
+    web::resource(path).app_data(route).default_service(web::to(move || async move {
+        Answer::Err(Problem::method_not_allowed(allow))
+    }))
 }
 
 fn read(path: &str, route: Route) -> Resource {
@@ -95,7 +116,10 @@ fn get() -> actix_web::Route {
 async fn nothing_here(request: HttpRequest) -> Answer {
     let path = request.path();
     let shown = crate::nearest::quote(path);
-    Err(Problem::new(Code::RouteNotFound, format!("There is nothing at {shown}; /openapi.json lists what there is.")))
+    Err(Problem::new(
+        Code::RouteNotFound,
+        format!("There is nothing at {shown}; /openapi.json lists what there is."),
+    ))
 }
 
 /// 200 with JSON that is encoded already.
@@ -107,9 +131,9 @@ pub(crate) fn json_bytes(body: impl Into<Bytes>) -> HttpResponse {
 
 /// 200 with the JSON of `body`.
 pub(crate) fn json(body: &impl Serialize) -> Answer {
-    serde_json::to_vec(body)
-        .map(json_bytes)
-        .map_err(|error| Problem::new(Code::Internal, format!("The answer could not be encoded: {error}.")))
+    serde_json::to_vec(body).map(json_bytes).map_err(|error| {
+        Problem::new(Code::Internal, format!("The answer could not be encoded: {error}."))
+    })
 }
 
 /// 200 with plain text.

@@ -68,7 +68,8 @@ pub(crate) async fn runner(app: Shared, request: HttpRequest) -> Answer {
     no_parameters(&request)?;
     let name = name_of(&request, "id")?;
     let runner = app.handle.runner(&app.namespace, &name).ok_or_else(|| {
-        let detail = format!("No runner with the id \"{name}\" has been seen since the server started.");
+        let detail =
+            format!("No runner with the id \"{name}\" has been seen since the server started.");
         Problem::new(Code::RunnerNotFound, detail)
     })?;
     json(&runner)
@@ -113,7 +114,8 @@ pub(crate) async fn readyz(app: Shared, request: HttpRequest) -> Answer {
 pub(crate) async fn metrics(app: Shared, request: HttpRequest) -> Answer {
     no_parameters(&request)?;
     let figures = app.metrics.encode(&app.handle.supervisor(), app.handle.ready().is_ok());
-    let media = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let media =
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, media)).body(figures))
 }
 
@@ -132,7 +134,10 @@ const PAGE: &str = include_str!("../page.html");
 /// Nothing on the page loads, runs, posts or is framed.
 const PAGE_HEADERS: [(&str, &str); 6] = [
     ("content-type", "text/html; charset=utf-8"),
-    ("content-security-policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (
+        "content-security-policy",
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
     ("referrer-policy", "no-referrer"),

@@ -81,10 +81,13 @@ fn asked_schema(execution: &[u8]) -> Option<Box<RawValue>> {
 }
 
 /// Someone else's schema may be slow; other requests of this thread do not wait for it.
-async fn check_off_thread(schema: Box<RawValue>, input: Option<Box<RawValue>>) -> Result<(), Problem> {
-    web::block(move || check_answer(&schema, input.as_deref()))
-        .await
-        .map_err(|error| Problem::new(Code::Internal, format!("The answer could not be checked: {error}.")))?
+async fn check_off_thread(
+    schema: Box<RawValue>,
+    input: Option<Box<RawValue>>,
+) -> Result<(), Problem> {
+    web::block(move || check_answer(&schema, input.as_deref())).await.map_err(|error| {
+        Problem::new(Code::Internal, format!("The answer could not be checked: {error}."))
+    })?
 }
 
 /// A new execution of what a terminal one was asked to do.

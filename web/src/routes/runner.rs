@@ -16,6 +16,7 @@ use crate::{
     body,
     connection::Connection,
     error::{Code, Problem},
+    json::Object,
     schema, wire,
 };
 
@@ -29,7 +30,11 @@ const INTEGER_MAX: u64 = (1 << 53) - 1;
     request_body = wire::PostEvents,
     responses((status = 200, description = "They are in the log; a repeated batch answers as before", body = schema::Done)),
 )]
-pub(crate) async fn post_events(app: Shared, request: HttpRequest, payload: web::Payload) -> Answer {
+pub(crate) async fn post_events(
+    app: Shared,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Answer {
     no_parameters(&request)?;
     let id = execution_of(&request)?;
     let bytes = body::read(&app, &request, payload).await?;
@@ -46,16 +51,21 @@ fn posted(app: &App, bytes: &[u8]) -> Result<Command, Problem> {
         return Err(Problem::at(Code::Invalid, "/events", message));
     }
     if batch.is_some_and(|batch| batch > INTEGER_MAX) {
-        return Err(Problem::at(Code::Invalid, "/batch", format!("must be a whole number from 0 to {INTEGER_MAX}")));
+        return Err(Problem::at(
+            Code::Invalid,
+            "/batch",
+            format!("must be a whole number from 0 to {INTEGER_MAX}"),
+        ));
     }
     let mut contents = Vec::with_capacity(events.len());
-    for (index, event) in events.into_iter().enumerate() {
+    for (index, Object(event)) in events.into_iter().enumerate() {
         let length = event.data.get().len();
         if length > largest {
             let message = format!("has {length} bytes; at most {largest} are allowed");
             return Err(Problem::at(Code::BodyTooLarge, format!("/events/{index}/data"), message));
         }
-        let content = Content::parse(&event.type_name, event.data).map_err(|errors| within(index, errors))?;
+        let content =
+            Content::parse(&event.type_name, event.data).map_err(|errors| within(index, errors))?;
         contents.push(content);
     }
     Ok(Command::PostEvents { lease, batch, events: contents })
@@ -64,7 +74,10 @@ fn posted(app: &App, bytes: &[u8]) -> Result<Command, Problem> {
 /// The errors of the event at `index`, with pointers from the body's root.
 #[cold]
 fn within(index: usize, errors: Vec<FieldError>) -> Problem {
-    let from_root = |error: FieldError| FieldError { pointer: format!("/events/{index}{}", error.pointer), ..error };
+    let from_root = |error: FieldError| FieldError {
+        pointer: format!("/events/{index}{}", error.pointer),
+        ..error
+    };
     Problem::fields(Code::Invalid, errors.into_iter().map(from_root).collect())
 }
 
@@ -74,7 +87,9 @@ pub(crate) fn done(reply: Reply) -> Answer {
         Reply::Done { seq, cancel_requested } => {
             Ok(json_bytes(format!("{{\"seq\":{seq},\"cancel_requested\":{cancel_requested}}}")))
         }
-        Reply::Claimed { .. } => Err(Problem::new(Code::Internal, "The reply does not fit the command.")),
+        Reply::Claimed { .. } => {
+            Err(Problem::new(Code::Internal, "The reply does not fit the command."))
+        }
     }
 }
 
@@ -115,13 +130,15 @@ pub(crate) async fn claim(app: Shared, request: HttpRequest, payload: web::Paylo
 fn leases(granted: &[Granted]) -> BytesMut {
     let mut json = BytesMut::with_capacity(granted.iter().map(|g| g.execution.len() + 128).sum());
     json.put_slice(b"{\"leases\":[");
-    for (index, Granted { execution, attempt, lease, heartbeat, .. }) in granted.iter().enumerate() {
+    for (index, Granted { execution, attempt, lease, heartbeat, .. }) in granted.iter().enumerate()
+    {
         if index > 0 {
             json.put_u8(b',');
         }
         json.put_slice(b"{\"execution\":");
         json.put_slice(execution);
-        let rest = format!(",\"attempt\":{attempt},\"lease\":\"{lease}\",\"heartbeat\":\"{heartbeat}\"}}");
+        let rest =
+            format!(",\"attempt\":{attempt},\"lease\":\"{lease}\",\"heartbeat\":\"{heartbeat}\"}}");
         json.put_slice(rest.as_bytes());
     }
     json.put_slice(b"]}");
@@ -140,12 +157,17 @@ pub(crate) async fn heartbeat(app: Shared, request: HttpRequest, payload: web::P
     let id = execution_of(&request)?;
     let bytes = body::read(&app, &request, payload).await?;
     let wire::Heartbeat { lease, progress } = body::parse(&app, &bytes)?;
+    let progress = progress.map(|Object(progress)| progress);
     if let Some(progress) = &progress {
-        progress.validate("/progress").map_err(|error| Problem::fields(Code::Invalid, vec![error]))?;
+        progress
+            .validate("/progress")
+            .map_err(|error| Problem::fields(Code::Invalid, vec![error]))?;
     }
     let beat = app.handle.heartbeat(&app.namespace, id, lease, progress).await?;
     let (cancel_requested, deadline) = (beat.cancel_requested, beat.deadline);
-    Ok(json_bytes(format!("{{\"cancel_requested\":{cancel_requested},\"deadline\":\"{deadline}\"}}")))
+    Ok(json_bytes(format!(
+        "{{\"cancel_requested\":{cancel_requested},\"deadline\":\"{deadline}\"}}"
+    )))
 }
 
 /// The runner finished.
@@ -197,9 +219,9 @@ pub(crate) async fn wait(app: Shared, request: HttpRequest, payload: web::Payloa
     let wire::Wait { lease, prompt, schema, timeout, hold } = asked;
     let schema = schema.map(wire::one_line);
     if let Some(schema) = schema.clone() {
-        web::block(move || check_schema(&schema))
-            .await
-            .map_err(|error| Problem::new(Code::Internal, format!("The schema could not be checked: {error}.")))??;
+        web::block(move || check_schema(&schema)).await.map_err(|error| {
+            Problem::new(Code::Internal, format!("The schema could not be checked: {error}."))
+        })??;
     }
     let command = Command::Wait { lease, prompt, schema, timeout, hold };
     done(app.handle.command(&app.namespace, id, command).await?)

@@ -10,7 +10,12 @@ use heartline_execution::{ExecutionId, Phase, Span};
 use crate::{encode::text_frame, error::Problem};
 
 /// Sent first.
-pub(super) fn hello(connection: &str, heartbeat: Duration, message_bytes: usize, subscriptions: usize) -> String {
+pub(super) fn hello(
+    connection: &str,
+    heartbeat: Duration,
+    message_bytes: usize,
+    subscriptions: usize,
+) -> String {
     let heartbeat = Span(u64::try_from(heartbeat.as_micros()).unwrap_or(u64::MAX));
     format!(
         "{{\"op\":\"hello\",\"connection\":\"{connection}\",\"heartbeat\":\"{heartbeat}\",\
@@ -69,14 +74,17 @@ impl About {
 
     pub(super) fn snapshot(mut self, snapshot: &Snapshot) -> Self {
         let (execution, seq) = (self.execution, snapshot.seq);
-        let head = format!("{{\"op\":\"snapshot\",\"execution\":\"{execution}\",\"seq\":{seq},\"state\":");
+        let head =
+            format!("{{\"op\":\"snapshot\",\"execution\":\"{execution}\",\"seq\":{seq},\"state\":");
         text_frame(&mut self.out, &[head.as_bytes(), &snapshot.full, b"}"].concat());
         self
     }
 
     pub(super) fn lag(mut self, at: u64, head: u64) -> Self {
         let execution = self.execution;
-        self.text(&format!("{{\"op\":\"lag\",\"execution\":\"{execution}\",\"at\":{at},\"head\":{head}}}"));
+        self.text(&format!(
+            "{{\"op\":\"lag\",\"execution\":\"{execution}\",\"at\":{at},\"head\":{head}}}"
+        ));
         self
     }
 
@@ -96,7 +104,9 @@ impl About {
 
     pub(super) fn end(mut self, seq: u64, phase: Phase) -> Self {
         let (execution, phase) = (self.execution, phase.as_str());
-        self.text(&format!("{{\"op\":\"end\",\"execution\":\"{execution}\",\"seq\":{seq},\"phase\":\"{phase}\"}}"));
+        self.text(&format!(
+            "{{\"op\":\"end\",\"execution\":\"{execution}\",\"seq\":{seq},\"phase\":\"{phase}\"}}"
+        ));
         self
     }
 

@@ -60,7 +60,8 @@ impl<S> Guard<S> {
         let mut frame = 0;
         while at < bytes.len() {
             if self.payload > 0 {
-                let here = usize::try_from(self.payload).unwrap_or(usize::MAX).min(bytes.len() - at);
+                let here =
+                    usize::try_from(self.payload).unwrap_or(usize::MAX).min(bytes.len() - at);
                 self.payload -= here as u64;
                 at += here;
                 continue;
@@ -105,17 +106,30 @@ impl<S> Guard<S> {
         match opcode {
             0..=2 => {}
             8..=10 if first & 0x80 == 0 => return violated("a control frame is not fragmented"),
-            8..=10 if short > CONTROL_MAX => return violated("a control frame has at most 125 bytes"),
+            8..=10 if short > CONTROL_MAX => {
+                return violated("a control frame has at most 125 bytes");
+            }
             8..=10 => {}
             _ => return violated("an opcode is reserved"),
         }
-        let (length_bytes, mask_bytes) = (if short == 126 { 2 } else if short == 127 { 8 } else { 0 }, 4);
+        let (length_bytes, mask_bytes) = (
+            if short == 126 {
+                2
+            } else if short == 127 {
+                8
+            } else {
+                0
+            },
+            4,
+        );
         if extended.len() < length_bytes + mask_bytes {
             return Ok(None);
         }
         let length = match length_bytes {
             0 => short,
-            count => extended[..count].iter().fold(0, |length, byte| length << 8 | u64::from(*byte)),
+            count => {
+                extended[..count].iter().fold(0, |length, byte| length << 8 | u64::from(*byte))
+            }
         };
         if length > self.limit {
             return Err(Close::new(1009, format!("a message has at most {} bytes", self.limit)));
@@ -185,7 +199,8 @@ mod tests {
     /// Feeds `bytes` in pieces of `size`, handling each frame at once.
     async fn fed(bytes: &[u8], size: usize, limit: usize) -> (Vec<u8>, Option<Close>) {
         let desk = Desk::new();
-        let pieces: Vec<_> = bytes.chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        let pieces: Vec<_> =
+            bytes.chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
         let mut guard = Guard::new(stream::iter(pieces), desk.clone(), limit);
         let mut passed = Vec::new();
         while let Some(piece) = guard.next().await {

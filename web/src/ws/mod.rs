@@ -58,7 +58,11 @@ pub(crate) async fn watch(app: Shared, request: HttpRequest, payload: web::Paylo
     let heartbeat = app.config.websocket.ping_interval;
     let hello = frames::hello(&connection, heartbeat, limit, app.config.feed.per_connection);
     let max_depth = app.config.http.max_depth;
-    let control = Control::new(desk.clone(), limit, Role::Watcher { hello, connection: connection.clone(), max_depth });
+    let control = Control::new(
+        desk.clone(),
+        limit,
+        Role::Watcher { hello, connection: connection.clone(), max_depth },
+    );
     let mut subscriptions = Subscriptions::new(app.clone().into_inner(), connection.clone());
     match asked_by_url(&request) {
         Ok(None) => {}
@@ -68,7 +72,11 @@ pub(crate) async fn watch(app: Shared, request: HttpRequest, payload: web::Paylo
             desk.refuse(frames::error(None, &problem, &connection), Close::new(4400, "bad query"));
         }
     }
-    let control = WebsocketContext::with_codec(control, Guard::new(payload, desk.clone(), limit), codec(limit));
+    let control = WebsocketContext::with_codec(
+        control,
+        Guard::new(payload, desk.clone(), limit),
+        codec(limit),
+    );
     Ok(response.streaming(Socket::new(app.into_inner(), control, desk, Some(subscriptions))))
 }
 
@@ -78,7 +86,11 @@ pub(crate) async fn echo(app: Shared, request: HttpRequest, payload: web::Payloa
     let desk = Desk::new();
     let limit = app.config.websocket.message_bytes;
     let control = Control::new(desk.clone(), limit, Role::Echo);
-    let control = WebsocketContext::with_codec(control, Guard::new(payload, desk.clone(), limit), codec(limit));
+    let control = WebsocketContext::with_codec(
+        control,
+        Guard::new(payload, desk.clone(), limit),
+        codec(limit),
+    );
     Ok(response.streaming(Socket::new(app.into_inner(), control, desk, None)))
 }
 
@@ -103,9 +115,11 @@ fn upgrade(request: &HttpRequest, protocols: &[&str]) -> Result<HttpResponseBuil
 
 /// What `?execution=…` asks for.
 fn asked_by_url(request: &HttpRequest) -> Result<Option<Subscribe>, Problem> {
-    let params = Params::parse(request.query_string(), &["execution", "after", "view", "snapshot"])?;
+    let params =
+        Params::parse(request.query_string(), &["execution", "after", "view", "snapshot"])?;
     let Some(execution) = params.text("execution") else {
-        let stray = ["after", "view", "snapshot"].into_iter().find(|name| params.text(name).is_some());
+        let stray =
+            ["after", "view", "snapshot"].into_iter().find(|name| params.text(name).is_some());
         return match stray {
             Some(name) => Err(wrong(name, "needs execution beside it")),
             None => Ok(None),
@@ -132,7 +146,12 @@ struct Socket<C> {
 }
 
 impl<C> Socket<C> {
-    fn new(app: std::sync::Arc<App>, control: C, desk: Desk, subscriptions: Option<Subscriptions>) -> Self {
+    fn new(
+        app: std::sync::Arc<App>,
+        control: C,
+        desk: Desk,
+        subscriptions: Option<Subscriptions>,
+    ) -> Self {
         let every = app.config.websocket.ping_interval;
         let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -179,7 +198,9 @@ where
         }
         if !this.desk.is_closing() {
             if this.stopping.as_mut().poll(context).is_ready() {
-                return Poll::Ready(Some(Ok(this.close(&Close::new(1001, "the server is stopping")))));
+                return Poll::Ready(Some(Ok(
+                    this.close(&Close::new(1001, "the server is stopping"))
+                )));
             }
             if let Some(bytes) = this.poll_subscriptions(context) {
                 return Poll::Ready(Some(Ok(bytes)));

@@ -60,7 +60,14 @@ pub(super) struct Subscriptions {
 
 impl Subscriptions {
     pub(super) fn new(app: Arc<App>, connection: String) -> Self {
-        Self { app, connection, open: HashMap::new(), all: SelectAll::new(), only: false, over: None }
+        Self {
+            app,
+            connection,
+            open: HashMap::new(),
+            all: SelectAll::new(),
+            only: false,
+            over: None,
+        }
     }
 
     /// Subscribes to what the URL names; the socket closes when that ends.
@@ -83,9 +90,15 @@ impl Subscriptions {
                 let id = subscribe.id.clone().unwrap_or_default();
                 let most = self.app.config.feed.per_connection;
                 let problem = if self.open.contains_key(&id) {
-                    Problem::at(Code::SubscriptionExists, "/id", format!("{id} is the id of an open subscription"))
+                    Problem::at(
+                        Code::SubscriptionExists,
+                        "/id",
+                        format!("{id} is the id of an open subscription"),
+                    )
                 } else if self.open.len() >= most {
-                    let detail = format!("A connection has at most {most} subscriptions; feed.per_connection says so.");
+                    let detail = format!(
+                        "A connection has at most {most} subscriptions; feed.per_connection says so."
+                    );
                     Problem::new(Code::TooManySubscriptions, detail)
                 } else {
                     self.start(id, subscribe);
@@ -141,7 +154,9 @@ fn closing(failed: Option<Code>) -> Close {
         None => Close::new(1000, "the execution is over"),
         Some(Code::ExecutionNotFound) => Close::new(4404, "no such execution"),
         Some(Code::ShuttingDown) => Close::new(1001, "the server is stopping"),
-        Some(code) if code.status() == 503 || code.status() == 429 => Close::new(1013, code.title()),
+        Some(code) if code.status() == 503 || code.status() == 429 => {
+            Close::new(1013, code.title())
+        }
         Some(code) if code.status() < 500 => Close::new(4400, code.title()),
         Some(code) => Close::new(1011, code.title()),
     }
@@ -207,8 +222,11 @@ impl Subscription {
 
     async fn open(&self, subscribe: &Subscribe) -> Result<(ExecutionId, Watch), Problem> {
         let execution = execution_id(&subscribe.execution)?;
-        let start = if subscribe.snapshot { Start::Snapshot } else { Start::After(subscribe.after) };
-        let watch = watching::open(&self.app, execution, subscribe.view, start, Transport::WebSocket).await?;
+        let start =
+            if subscribe.snapshot { Start::Snapshot } else { Start::After(subscribe.after) };
+        let watch =
+            watching::open(&self.app, execution, subscribe.view, start, Transport::WebSocket)
+                .await?;
         Ok((execution, watch))
     }
 
@@ -236,7 +254,9 @@ async fn follow(execution: ExecutionId, watch: &mut Watch) -> Result<Brought, Pr
                 watch.lens = Lens::new(watch.lens.view());
                 about.reset(reason, oldest)
             }
-            Next::End { seq, phase } => return Ok(Brought::Last(about.end(seq, phase).into_bytes(), None)),
+            Next::End { seq, phase } => {
+                return Ok(Brought::Last(about.end(seq, phase).into_bytes(), None));
+            }
         };
         return Ok(Brought::Frames(frames.into_bytes()));
     }

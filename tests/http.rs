@@ -1,0 +1,19 @@
+//! The edge over real sockets: every route, every kind of bad input, event streams, WebSockets.
+//!
+//! Each test has its own server on a port of its own, with the real store in a folder of its own.
+//! Nothing sleeps: tests wait for answers and frames, with a bound that only a defect meets.
+
+#[path = "http/bad_input.rs"]
+mod bad_input;
+#[path = "http/polls.rs"]
+mod polls;
+#[path = "http/raw.rs"]
+mod raw;
+#[path = "http/routes.rs"]
+mod routes;
+#[path = "http/server.rs"]
+mod server;
+#[path = "http/sockets.rs"]
+mod sockets;
+#[path = "http/streams.rs"]
+mod streams;

@@ -1,0 +1,118 @@
+//! Long polls: for events, and for work.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
+
+use crate::{
+    raw::{self, JSON},
+    server::{BOUND, Server},
+};
+
+/// Asks until `queue` has as many claims waiting.
+async fn waiting(server: &Server, queue: &str, claims: u64) {
+    let asking = async {
+        loop {
+            let answer = raw::get(server.address, &format!("/v1/queues/{queue}")).await;
+            if answer.status == 200 && answer.json()["claims_waiting"] == claims {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(BOUND, asking).await.expect("it comes to that");
+}
+
+#[tokio::test]
+async fn a_poll_for_events_answers_as_soon_as_there_is_one() {
+    let server = Server::start();
+    let (id, lease) = server.started().await;
+    let path = format!("/v1/executions/{id}/events?after=2&wait=60s");
+    let polling = tokio::spawn({
+        let address = server.address;
+        async move { raw::get(address, &path).await }
+    });
+    server.say(&id, &lease, "now").await;
+    let page = polling.await.expect("no panic").json();
+    assert_eq!(page["events"][0]["seq"], 3);
+    assert_eq!((&page["head"], &page["terminal"]), (&json!(3), &json!(false)));
+}
+
+#[tokio::test]
+async fn a_poll_without_news_answers_in_time_and_one_past_the_end_at_once() {
+    let server = Server::start();
+    let (id, _) = server.started().await;
+    let began = Instant::now();
+    let page = server.get(&format!("/v1/executions/{id}/events?after=2&wait=50ms")).await;
+    assert_eq!(page, json!({"events": [], "head": 2, "terminal": false}));
+    assert!(began.elapsed() >= Duration::from_millis(50));
+    let (over, _) = server.completed().await;
+    let page = server.get(&format!("/v1/executions/{over}/events?after=4&wait=60s")).await;
+    assert_eq!(page, json!({"events": [], "head": 4, "terminal": true}));
+}
+
+#[tokio::test]
+async fn a_claim_waits_for_work_and_without_any_gets_nothing() {
+    let server = Server::start();
+    let body = json!({"runner": {"id": "r"}, "wait": "20ms"});
+    server.post("/v1/queues/agents/claim", &body, 204).await;
+    let claiming = tokio::spawn({
+        let address = server.address;
+        async move {
+            raw::post(
+                address,
+                "/v1/queues/agents/claim",
+                &json!({"runner": {"id": "r"}, "wait": "60s"}),
+            )
+            .await
+        }
+    });
+    waiting(&server, "agents", 1).await;
+    let id = server.create(json!({})).await;
+    let leases = claiming.await.expect("no panic").json();
+    assert_eq!(leases["leases"][0]["execution"]["id"], id.as_str());
+    assert_eq!(
+        (&leases["leases"][0]["attempt"], &leases["leases"][0]["heartbeat"]),
+        (&json!(1), &json!("30s"))
+    );
+}
+
+#[tokio::test]
+async fn work_is_not_given_to_a_runner_that_has_left() {
+    let server = Server::start();
+    let body = json!({"runner": {"id": "gone"}, "wait": "60s"}).to_string();
+    let mut leaver = TcpStream::connect(server.address).await.expect("a connection");
+    let request =
+        raw::request(server.address, "POST", "/v1/queues/agents/claim", &[JSON], body.as_bytes());
+    leaver.write_all(&request).await.expect("sent");
+    waiting(&server, "agents", 1).await;
+    drop(leaver);
+    let id = server.create(json!({})).await;
+    let (claimed, _) = server.claim("agents").await;
+    assert_eq!(claimed, id);
+    let shown = server.get(&format!("/v1/executions/{id}")).await;
+    assert_eq!((&shown["attempt"], &shown["runner"]["id"]), (&json!(1), &json!("runner-1")));
+}
+
+#[tokio::test]
+async fn polls_answer_when_the_server_stops() {
+    let mut server = Server::start();
+    let (id, _) = server.started().await;
+    let (address, path) = (server.address, format!("/v1/executions/{id}/events?after=2&wait=60s"));
+    let claiming = tokio::spawn(async move {
+        raw::post(address, "/v1/queues/other/claim", &json!({"runner": {"id": "r"}, "wait": "60s"}))
+            .await
+    });
+    waiting(&server, "other", 1).await;
+    let polling = tokio::spawn(async move { raw::get(address, &path).await });
+    let subscribed = async {
+        while server.get("/v1/supervisor").await["feed"]["subscribers"]["long_poll"] != 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(BOUND, subscribed).await.expect("the poll waits");
+    server.begin_to_stop();
+    assert_eq!(claiming.await.expect("no panic").status, 204);
+    assert_eq!(polling.await.expect("no panic").status, 200);
+}

@@ -1,0 +1,287 @@
+//! Every route, used as it is meant.
+
+use serde_json::{Value, json};
+
+use crate::{
+    raw::{self, JSON},
+    server::Server,
+};
+
+#[tokio::test]
+async fn an_execution_is_created_worked_on_and_completed() {
+    let server = Server::start();
+    let body = json!({
+        "kind": "agent", "name": "summarise", "input": {"a": [1, 2.5, "x"]}, "labels": {"team": "x"},
+        "priority": 3, "timeouts": {"heartbeat": "1m30s", "start_to_close": "10m"}, "retry": {"max_attempts": 2}
+    });
+    let request = raw::request(
+        server.address,
+        "POST",
+        "/v1/executions",
+        &[
+            JSON,
+            "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "X-Request-Id: mine-1",
+        ],
+        body.to_string().as_bytes(),
+    );
+    let answer = raw::send(server.address, &request).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(answer.headers["x-request-id"], "mine-1");
+    let created = answer.json();
+    let id = created["execution"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(answer.headers["location"], format!("/v1/executions/{id}"));
+    assert_eq!(created["execution"]["phase"], "pending");
+    assert_eq!(created["execution"]["input"], body["input"]);
+    assert_eq!(created["execution"]["timeouts"]["heartbeat"], "1m30s");
+    assert_eq!(created["dispatch"]["verdict"], "no_runner_ever");
+    let (claimed, lease) = server.claim("agents").await;
+    assert_eq!(claimed, id);
+    assert_eq!(server.say(&id, &lease, "hel").await, 3);
+    let path = format!("/v1/executions/{id}");
+    let beat = server
+        .post(
+            &format!("{path}/heartbeat"),
+            &json!({"lease": lease, "progress": {"fraction": 0.5, "message": "half"}}),
+            200,
+        )
+        .await;
+    assert_eq!(beat["cancel_requested"], false);
+    assert!(beat["deadline"].as_str().unwrap().ends_with('Z'));
+    let done = server
+        .post(&format!("{path}/complete"), &json!({"lease": lease, "output": {"n": 1}}), 200)
+        .await;
+    assert_eq!(
+        server.post(&format!("{path}/complete"), &json!({"lease": lease}), 200).await,
+        done,
+        "told again"
+    );
+    let shown = server.get(&path).await;
+    assert_eq!((&shown["phase"], &shown["output"]), (&json!("completed"), &json!({"n": 1})));
+    assert_eq!(shown["state"]["messages"]["m1"]["content"], "hel");
+    assert_eq!(shown["progress"]["message"], "half");
+    assert_eq!(server.get(&format!("{path}/explain")).await["cause"], "completed");
+    let created = server.get(&format!("{path}/events?limit=1")).await;
+    assert_eq!(
+        created["events"][0]["data"]["traceparent"],
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    );
+}
+
+#[tokio::test]
+async fn a_repeated_batch_appends_nothing_and_is_answered_as_before() {
+    let server = Server::start();
+    let (id, lease) = server.started().await;
+    let path = format!("/v1/executions/{id}/events");
+    let batch = |number: u64| json!({"lease": lease, "batch": number, "events": [{"type": "CUSTOM", "data": {"name": "n", "value": number}}]});
+    let first = server.post(&path, &batch(7), 200).await;
+    let second = server.post(&path, &batch(9), 200).await;
+    assert_eq!(server.post(&path, &batch(7), 200).await, first);
+    assert_eq!(server.post(&path, &batch(9), 200).await, second);
+    assert_eq!(server.seq(&id).await, 4);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_gives_the_same_execution_however_the_body_is_spelled() {
+    let server = Server::start();
+    let create = async |body: &str| {
+        let headers = [JSON, "Idempotency-Key: key-1"];
+        raw::send(
+            server.address,
+            &raw::request(server.address, "POST", "/v1/executions", &headers, body.as_bytes()),
+        )
+        .await
+    };
+    let first = create(r#"{"kind":"agent","name":"n"}"#).await;
+    let again = create("{ \"name\" : \"n\",\n\"kind\":\"agent\" }").await;
+    assert_eq!((first.status, again.status), (201, 201));
+    assert_eq!(first.json()["execution"]["id"], again.json()["execution"]["id"]);
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    let other = create(r#"{"kind":"agent","name":"m"}"#).await;
+    assert_eq!(
+        (other.status, other.json()["code"].as_str()),
+        (422, Some("idempotency_key_reused"))
+    );
+}
+
+#[tokio::test]
+async fn lists_filter_and_go_on_by_cursor() {
+    let server = Server::start();
+    let mut ids = Vec::new();
+    for n in 0..5 {
+        let queue = if n < 2 { "left" } else { "right" };
+        ids.push(server.create(json!({"name": format!("n{n}"), "queue": queue, "labels": {"n": n.to_string()}})).await);
+    }
+    ids.reverse();
+    let listed = async |query: &str| -> (Vec<String>, Value) {
+        let page = server.get(&format!("/v1/executions?{query}")).await;
+        let ids = page["executions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| e["id"].as_str().unwrap().to_owned());
+        (ids.collect(), page["next_cursor"].clone())
+    };
+    let mut seen = Vec::new();
+    let mut query = "limit=2".to_owned();
+    loop {
+        let (page, next) = listed(&query).await;
+        seen.extend(page);
+        let Some(cursor) = next.as_str() else { break };
+        query = format!("limit=2&cursor={cursor}");
+    }
+    assert_eq!(seen, ids, "newest first");
+    assert_eq!(listed("queue=left").await.0.len(), 2);
+    assert_eq!(listed("label=n:3").await.0, [ids[1].clone()]);
+    assert_eq!(listed("name=n4&phase=pending&kind=agent").await.0, [ids[0].clone()]);
+    assert_eq!(listed(&format!("id_prefix={}", ids[2])).await.0, [ids[2].clone()]);
+    assert!(listed("until=2001-01-01T00:00:00Z").await.0.is_empty());
+    assert_eq!(listed("since=2001-01-01T00:00:00Z").await.0.len(), 5);
+}
+
+#[tokio::test]
+async fn an_execution_is_updated_under_its_etag_and_purged_once_it_is_over() {
+    let server = Server::start();
+    let id = server.create(json!({})).await;
+    let path = format!("/v1/executions/{id}");
+    let shown = raw::get(server.address, &path).await;
+    assert_eq!(shown.headers["etag"], "\"1\"");
+    let headers = [JSON, "If-Match: \"1\""];
+    let body = br#"{"priority":9,"labels":{"a":"b"},"timeouts":{"start_to_close":"5m"}}"#;
+    let updated =
+        raw::send(server.address, &raw::request(server.address, "PATCH", &path, &headers, body))
+            .await;
+    assert_eq!((updated.status, &*updated.headers["etag"]), (200, "\"2\""));
+    assert_eq!(updated.json()["timeouts"]["start_to_close"], "5m");
+    let unchanged = raw::request(server.address, "GET", &path, &["If-None-Match: \"2\""], b"");
+    assert_eq!(raw::send(server.address, &unchanged).await.status, 304);
+    let done = server.post(&format!("{path}/cancel"), &json!({"reason": "no longer"}), 200).await;
+    assert_eq!(done["cancel_requested"], true);
+    assert_eq!(server.get(&path).await["phase"], "cancelled");
+    let retried = server.post(&format!("{path}/retry"), &json!({}), 201).await;
+    assert_eq!(retried["execution"]["retry_of"], id.as_str());
+    let purge = raw::request(server.address, "DELETE", &path, &[], b"");
+    assert_eq!(raw::send(server.address, &purge).await.status, 204);
+    assert_eq!(raw::get(server.address, &path).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_person_answers_a_question_that_has_a_schema() {
+    let server = Server::start();
+    let (id, lease) = server.started().await;
+    let path = format!("/v1/executions/{id}");
+    let schema = json!({"type": "object", "required": ["approved"], "properties": {"approved": {"type": "boolean"}}});
+    server
+        .post(
+            &format!("{path}/wait"),
+            &json!({"lease": lease, "prompt": "Send it?", "schema": schema}),
+            200,
+        )
+        .await;
+    assert_eq!(server.get(&format!("{path}/explain")).await["cause"], "waiting_for_input");
+    for (input, pointer) in [
+        (json!({"approved": 1}), "/input/approved"),
+        (json!([]), "/input"),
+        (Value::Null, "/input"),
+    ] {
+        let refused = server.post(&format!("{path}/resume"), &json!({"input": input}), 422).await;
+        assert_eq!(refused["errors"][0]["pointer"], pointer, "{refused}");
+    }
+    assert_eq!(server.get(&path).await["phase"], "waiting");
+    server.post(&format!("{path}/resume"), &json!({"input": {"approved": true}}), 200).await;
+    let shown = server.get(&path).await;
+    assert_eq!(
+        (&shown["phase"], &shown["answer"]),
+        (&json!("in_progress"), &json!({"approved": true}))
+    );
+}
+
+#[tokio::test]
+async fn a_cancellation_reaches_the_runner_and_is_confirmed() {
+    let server = Server::start();
+    let (id, lease) = server.started().await;
+    let path = format!("/v1/executions/{id}");
+    server.post(&format!("{path}/cancel"), &json!({"grace": "1m"}), 200).await;
+    let beat = server.post(&format!("{path}/heartbeat"), &json!({"lease": lease}), 200).await;
+    assert_eq!(beat["cancel_requested"], true);
+    server.post(&format!("{path}/cancelled"), &json!({"lease": lease}), 200).await;
+    let shown = server.get(&path).await;
+    assert_eq!(
+        (&shown["phase"], &shown["reason"]),
+        (&json!("cancelled"), &json!("cancel_requested"))
+    );
+}
+
+#[tokio::test]
+async fn a_runner_tells_its_failure() {
+    let server = Server::start();
+    let (id, lease) = server.started().await;
+    let error = json!({"code": "model_error", "message": "The model refused.", "detail": "line 1\nline 2", "retryable": false});
+    server
+        .post(&format!("/v1/executions/{id}/fail"), &json!({"lease": lease, "error": error}), 200)
+        .await;
+    let shown = server.get(&format!("/v1/executions/{id}")).await;
+    assert_eq!(
+        (&shown["phase"], &shown["error"]["detail"]),
+        (&json!("failed"), &json!("line 1\nline 2"))
+    );
+}
+
+#[tokio::test]
+async fn operators_see_queues_runners_figures_and_the_description() {
+    let server = Server::start();
+    server.create(json!({"queue": "quiet"})).await;
+    let (held, _) = server.started().await;
+    let queues = server.get("/v1/queues").await;
+    assert_eq!(queues["queues"].as_array().unwrap().len(), 2, "{queues}");
+    assert_eq!(server.get("/v1/queues/quiet").await["depth"], 1);
+    assert_eq!(server.get("/v1/runners").await["runners"][0]["id"], "runner-1");
+    assert_eq!(server.get("/v1/runners/runner-1").await["leases"][0], held.as_str());
+    let supervisor = server.get("/v1/supervisor").await;
+    assert_eq!(
+        (&supervisor["store"]["healthy"], &supervisor["executions"]["in_progress"]),
+        (&json!(true), &json!(1))
+    );
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(raw::get(server.address, path).await.status, 200);
+    }
+    let metrics = raw::get(server.address, "/metrics").await.text();
+    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+    for line in [
+        "heartline_ready 1.0",
+        "heartline_http_requests_total{route=\"/v1/queues/{queue}/claim\",status=\"2xx\"} 1",
+        "heartline_executions_live{name=\"in_progress\"} 1.0",
+    ] {
+        assert!(metrics.lines().any(|l| l == line), "{line} in\n{metrics}");
+    }
+    let description = server.get("/openapi.json").await;
+    assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
+    // All that is described is there: no path answers that there is no such route.
+    for (path, methods) in description["paths"].as_object().unwrap() {
+        let path = path.replace("{id}", &held).replace("{queue}", "quiet");
+        for method in methods.as_object().unwrap().keys() {
+            let request = raw::request(
+                server.address,
+                &method.to_uppercase(),
+                &format!("{path}?nonsense=1"),
+                &[],
+                b"",
+            );
+            let answer = raw::send(server.address, &request).await;
+            assert_eq!(answer.json()["code"], "invalid_query", "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_page_runs_nothing_and_is_framed_by_nobody() {
+    let server = Server::start();
+    let page = raw::get(server.address, "/").await;
+    assert_eq!(page.status, 200);
+    assert!(page.headers["content-security-policy"].starts_with("default-src 'none'"));
+    assert_eq!(page.headers["x-frame-options"], "DENY");
+    assert!(page.text().contains("There is no dashboard yet") && !page.text().contains("<script"));
+    let head =
+        raw::send(server.address, &raw::request(server.address, "HEAD", "/", &[], b"")).await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+}
