@@ -139,6 +139,13 @@ impl Server {
         self.process.signal(Signal::KILL);
         self.process.child.wait().unwrap();
         let listen = self.url.strip_prefix("http://").unwrap().to_owned();
+        // A client elsewhere on this machine may have got the port for a moment: it is one of
+        // those that the system hands out.
+        let deadline = Instant::now() + BOUND;
+        while std::net::TcpListener::bind(&listen).is_err() {
+            assert!(Instant::now() < deadline, "{listen} does not become free");
+            std::thread::yield_now();
+        }
         let (process, url) = Self::serve(self.data.path(), &listen);
         assert_eq!(url, self.url);
         self.process = process;
@@ -406,6 +413,18 @@ fn a_runner_works_off_its_queue_and_drains_on_sigterm() {
 }
 
 #[test]
+fn a_runner_finds_a_server_that_was_restarted() {
+    let mut server = Server::start();
+    let arguments = ["runner", "--queue", "q", "--", "true"];
+    let mut runner = Process::start(&mut server.cli(arguments));
+    runner.line("serves queue q");
+    server.crash_and_restart();
+    let create = server.output(["create", "--name", "n", "--queue", "q", "--watch"]);
+    assert_eq!(create.status.code(), Some(0), "{}", text(&create.stdout));
+    runner.line("completed");
+}
+
+#[test]
 fn what_nobody_takes_is_told_at_creation_and_again_when_time_is_up() {
     let server = Server::start();
     let created = server.output(["create", "--name", "n", "--queue", "empty"]);
@@ -416,6 +435,8 @@ fn what_nobody_takes_is_told_at_creation_and_again_when_time_is_up() {
     assert_eq!(why["cause"], "no_runner_ever");
     let doctor = text(&server.output(["doctor"]).stdout);
     assert!(doctor.contains("work but no runner: empty"), "{doctor}");
+    let theirs = server.output(["run", "--queue", "empty", "--", "true"]);
+    assert_eq!(theirs.status.code(), Some(2), "a queue with others' work is not ours");
     let hurried = server.output([
         "create",
         "--name",

@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -23,6 +23,13 @@ use crate::{
     views::{Error, View},
     writer::{self, Answer, Nudge, Wants, Writer},
 };
+
+/// Threads for actors: the edge's own where it lends them, so that a request and its execution
+/// often share a thread; else those started for the purpose.
+struct Arbiters {
+    own: Vec<ArbiterHandle>,
+    lent: Vec<ArbiterHandle>,
+}
 
 #[derive(Clone)]
 struct Slot {
@@ -42,7 +49,8 @@ enum Found {
 pub(crate) struct Directory {
     core: Arc<Core>,
     hooks: Hooks,
-    arbiters: Vec<ArbiterHandle>,
+    /// Threads that actors run on.
+    arbiters: RwLock<Arbiters>,
     slots: Mutex<HashMap<ExecutionId, Slot>>,
     /// One load at a time per execution.
     loading: Mutex<HashMap<ExecutionId, Arc<tokio::sync::Mutex<()>>>>,
@@ -63,7 +71,7 @@ impl Directory {
         Self {
             core,
             hooks,
-            arbiters,
+            arbiters: RwLock::new(Arbiters { own: arbiters, lent: Vec::new() }),
             slots: Mutex::default(),
             loading: Mutex::default(),
             crashes: Mutex::default(),
@@ -243,11 +251,11 @@ impl Directory {
         let usage = Arc::new(Usage::default());
         usage.queued.store(1, Ordering::Release);
         usage.last.store(self.core.now().0, Ordering::Relaxed);
-        let arbiter = &self.arbiters[(id.uuid() % self.arbiters.len() as u128) as usize];
+        let arbiter = self.arbiter(id);
         let guard = ExitGuard { directory: Arc::clone(self), id, generation };
         let (core, namespace, shared) =
             (Arc::clone(&self.core), namespace.clone(), Arc::clone(&usage));
-        let address = ExecutionActor::start_in_arbiter(arbiter, move |ctx| {
+        let address = ExecutionActor::start_in_arbiter(&arbiter, move |ctx| {
             let me = actix::AsyncContext::address(ctx);
             let status = Arc::clone(&shared.status);
             // A full mailbox means that the actor will look anyway.
@@ -258,6 +266,17 @@ impl Directory {
         let slot = Slot { address, usage, generation };
         lock(&self.slots).insert(id, slot.clone());
         slot
+    }
+
+    fn arbiter(&self, id: ExecutionId) -> ArbiterHandle {
+        let arbiters = self.arbiters.read().unwrap_or_else(PoisonError::into_inner);
+        let of = if arbiters.lent.is_empty() { &arbiters.own } else { &arbiters.lent };
+        of[(id.uuid() % of.len() as u128) as usize].clone()
+    }
+
+    /// New actors run on lent threads from now on.
+    pub(crate) fn lend(&self, arbiter: ArbiterHandle) {
+        self.arbiters.write().unwrap_or_else(PoisonError::into_inner).lent.push(arbiter);
     }
 
     // ---- leaving -------------------------------------------------------------------------

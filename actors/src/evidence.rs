@@ -67,21 +67,21 @@ pub(crate) fn runners(core: &Core, namespace: &Namespace, queue: Option<&Name>) 
     seen
 }
 
-/// Who could take something from a queue now, and if nobody, why.
+/// Who could take something from a queue now, and if nobody, why. On the path of every creation:
+/// names are only looked up when nobody can.
 pub(crate) fn dispatch(core: &Core, namespace: &Namespace, queue: &Name) -> Dispatch {
+    let key = (namespace.clone(), queue.clone());
+    let (offering, slots) = core.runners().offers(&key);
+    if slots > 0 {
+        return ready(queue, offering, slots);
+    }
     let now = core.now();
     let seen = runners(core, namespace, Some(queue));
     let fit = |s: &&Seen| s.status != RunnerStatus::Lost;
     let runners_live = seen.iter().filter(fit).count();
-    let slots_free: usize = seen
-        .iter()
-        .filter(fit)
-        .map(|s| match (s.runner.offering, s.holds) {
-            // Between two polls with nothing in hand: it is about to ask again.
-            (0, 0) => s.runner.slots as usize,
-            (offering, _) => offering as usize,
-        })
-        .sum();
+    // Between two polls with nothing in hand: it is about to ask again.
+    let about_to_ask = seen.iter().filter(fit).filter(|s| s.holds == 0);
+    let slots_free: usize = about_to_ask.map(|s| s.runner.slots as usize).sum();
     let start = format!("Start one: heartline runner --queue {queue} -- CMD");
     let (verdict, message) = if seen.is_empty() {
         let told =
@@ -94,10 +94,15 @@ pub(crate) fn dispatch(core: &Core, namespace: &Namespace, queue: &Name) -> Disp
         let told = format!("All {runners_live} live runners of queue '{queue}' are full");
         (Verdict::AllFull, format!("{told}: {}. Wait, or start more.", describe(&seen, now)))
     } else {
-        let told = format!("{runners_live} live runners of queue '{queue}'");
-        (Verdict::Ready, format!("{told} have {slots_free} free slots."))
+        return ready(queue, runners_live, slots_free);
     };
     Dispatch { verdict, runners_live, slots_free, message }
+}
+
+fn ready(queue: &Name, runners_live: usize, slots_free: usize) -> Dispatch {
+    let message =
+        format!("{runners_live} live runners of queue '{queue}' have {slots_free} free slots.");
+    Dispatch { verdict: Verdict::Ready, runners_live, slots_free, message }
 }
 
 fn describe(seen: &[Seen], now: Timestamp) -> String {

@@ -19,6 +19,10 @@ use tokio::sync::Notify;
 
 use crate::views::Error;
 
+/// Bytes of events that a feed nobody watches keeps: enough for whoever creates an execution and
+/// then subscribes to find it all in memory. Gone with the actor when that is idle.
+const UNWATCHED_BYTES: usize = 4 * 1024;
+
 /// How many encodings of a chunk can be cached: views times transports.
 pub const ENCODINGS: usize = 8;
 
@@ -116,31 +120,24 @@ impl Feed {
     pub fn publish(&self, records: Vec<Record>, ended: Option<Phase>) {
         let Some(last) = records.last().map(|r| r.seq) else { return };
         {
-            let mut tail = self.tail();
+            let tail = &mut *self.tail();
             tail.head = Some(last);
             tail.ended = ended;
             let watched = self.readers.load(Ordering::Acquire) > 0;
-            let mut events = Vec::with_capacity(if watched { records.len() } else { 0 });
-            for record in records {
+            let events = records.into_iter().map(|record| {
                 let prev_lifecycle = tail.lifecycle;
                 if record.lifecycle {
                     tail.lifecycle = record.seq;
                 }
-                if watched {
-                    events.push(Stored { record, prev_lifecycle });
-                }
-            }
-            if watched {
-                let chunk = Chunk::new(events);
-                tail.bytes += chunk.bytes;
-                tail.chunks.push_back(Arc::new(chunk));
-                while tail.bytes > self.kept_bytes && tail.chunks.len() > 1 {
-                    let Some(old) = tail.chunks.pop_front() else { break };
-                    tail.bytes -= old.bytes;
-                }
-            } else {
-                tail.chunks.clear();
-                tail.bytes = 0;
+                Stored { record, prev_lifecycle }
+            });
+            let chunk = Chunk::new(events.collect());
+            tail.bytes += chunk.bytes;
+            tail.chunks.push_back(Arc::new(chunk));
+            let kept = if watched { self.kept_bytes } else { UNWATCHED_BYTES };
+            while tail.bytes > kept && tail.chunks.len() > 1 {
+                let Some(old) = tail.chunks.pop_front() else { break };
+                tail.bytes -= old.bytes;
             }
         }
         self.moved.notify_waiters();

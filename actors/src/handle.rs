@@ -136,6 +136,12 @@ impl Handle {
         self.0.core.closing.store(true, Ordering::Release);
     }
 
+    /// Lends the current thread to execution actors: for the edge's workers, so that a request and
+    /// its execution often share a thread. Must be called on an actix arbiter.
+    pub fn lend_this_thread(&self) {
+        self.0.directory.lend(actix::Arbiter::current());
+    }
+
     // ---- the person's side ---------------------------------------------------------------
 
     /// Creates an execution, or finds the one that the same key created.

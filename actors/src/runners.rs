@@ -126,6 +126,12 @@ impl Runners {
         }
     }
 
+    /// Runners whose polls of a queue wait now, and the slots they offer.
+    pub fn offers(&self, key: &QueueKey) -> (usize, usize) {
+        let waiting = self.of_queue(key).filter(|r| r.offering > 0);
+        waiting.fold((0, 0), |(count, slots), r| (count + 1, slots + r.offering as usize))
+    }
+
     /// All that ever polled a queue.
     pub fn of_queue<'a>(&'a self, key: &'a QueueKey) -> impl Iterator<Item = &'a Runner> {
         let names = self.by_queue.get(key).into_iter().flatten();

@@ -90,9 +90,8 @@ pub fn start(
     boot.summary = summary(&boot);
     tracing::info!(recovered = boot.recovered, took_ms = boot.took_ms, "{}", boot.summary);
 
-    let workers = core.config.server.workers;
-    let threads = if workers > 0 { workers } else { std::thread::available_parallelism()?.get() };
-    let arbiters: Vec<Arbiter> = (0..threads.div_ceil(2)).map(|_| Arbiter::new()).collect();
+    // Enough until the edge lends its threads, and where there is none.
+    let arbiters = vec![Arbiter::new()];
     let handles = arbiters.iter().map(Arbiter::handle).collect();
     let directory = Arc::new(Directory::new(Arc::clone(&core), hooks, handles));
     let watch = Arc::<Watch>::default();

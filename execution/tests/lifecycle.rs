@@ -77,7 +77,7 @@ fn roads() -> Vec<(&'static str, Vec<Step>)> {
         Advance, Cancel, Claim, Complete, Confirm, Create, Disconnect, Fail, Post, Resume, Wait,
     };
     let held = || vec![Create, Claim];
-    let then = |more: &[Step]| [held(), more.to_vec()].concat();
+    let then = |more: Vec<Step>| [held(), more].concat();
     let asked = Wait { who: 0, hold: true, timeout: None };
     let parked = Wait { who: 0, hold: false, timeout: None };
     let cancel = Cancel { grace: None };
@@ -87,35 +87,35 @@ fn roads() -> Vec<(&'static str, Vec<Step>)> {
         ("nothing", vec![]),
         ("pending", vec![Create]),
         ("in progress", held()),
-        ("in progress, with events", then(&[post.clone()])),
-        ("in progress, cancelled", then(&[cancel.clone()])),
-        ("in progress, cancellation told", then(&[cancel.clone(), post.clone()])),
-        ("in progress, disconnected", then(&[Disconnect { who: 0, grace: 30 }])),
-        ("in progress, overdue", then(&[Advance(1_000_000)])),
-        ("waiting with its lease", then(&[asked.clone()])),
-        ("waiting with its lease, cancelled", then(&[asked.clone(), cancel.clone()])),
+        ("in progress, with events", then(vec![post.clone()])),
+        ("in progress, cancelled", then(vec![cancel.clone()])),
+        ("in progress, cancellation told", then(vec![cancel.clone(), post.clone()])),
+        ("in progress, disconnected", then(vec![Disconnect { who: 0, grace: 30 }])),
+        ("in progress, overdue", then(vec![Advance(1_000_000)])),
+        ("waiting with its lease", then(vec![asked.clone()])),
+        ("waiting with its lease, cancelled", then(vec![asked.clone(), cancel.clone()])),
         (
             "waiting with its lease, disconnected",
-            then(&[asked.clone(), Disconnect { who: 0, grace: 30 }]),
+            then(vec![asked.clone(), Disconnect { who: 0, grace: 30 }]),
         ),
-        ("answered with its lease", then(&[asked, Resume])),
-        ("waiting without a lease", then(&[parked.clone()])),
-        ("answered without a lease", then(&[parked.clone(), Resume])),
-        ("second attempt after an answer", then(&[parked.clone(), Resume, Claim])),
-        ("backing off", then(&[failed.clone()])),
-        ("backed off", then(&[failed.clone(), Advance(1_000)])),
-        ("second attempt", then(&[failed.clone(), Advance(1_000), Claim])),
-        ("completed", then(&[Complete { who: 0 }])),
-        ("failed", then(&[Fail { who: 0, retryable: false, definition: false }])),
+        ("answered with its lease", then(vec![asked, Resume])),
+        ("waiting without a lease", then(vec![parked.clone()])),
+        ("answered without a lease", then(vec![parked.clone(), Resume])),
+        ("second attempt after an answer", then(vec![parked.clone(), Resume, Claim])),
+        ("backing off", then(vec![failed.clone()])),
+        ("backed off", then(vec![failed.clone(), Advance(1_000)])),
+        ("second attempt", then(vec![failed.clone(), Advance(1_000), Claim])),
+        ("completed", then(vec![Complete { who: 0 }])),
+        ("failed", then(vec![Fail { who: 0, retryable: false, definition: false }])),
         (
             "failed, its definition is wrong",
-            then(&[Fail { who: 0, retryable: true, definition: true }]),
+            then(vec![Fail { who: 0, retryable: true, definition: true }]),
         ),
         ("cancelled while pending", vec![Create, cancel.clone()]),
-        ("cancelled while parked", then(&[parked, cancel.clone()])),
-        ("cancelled by its runner", then(&[cancel.clone(), Confirm { who: 0 }])),
-        ("cancelled by a failure", then(&[cancel, failed])),
-        ("failed by the supervisor", then(&[Step::GiveUp])),
+        ("cancelled while parked", then(vec![parked, cancel.clone()])),
+        ("cancelled by its runner", then(vec![cancel.clone(), Confirm { who: 0 }])),
+        ("cancelled by a failure", then(vec![cancel, failed])),
+        ("failed by the supervisor", then(vec![Step::GiveUp])),
     ]
 }
 

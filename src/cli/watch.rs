@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use heartline_execution::Phase;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
@@ -18,6 +19,8 @@ use super::{
 const TICK: Duration = Duration::from_millis(200);
 /// Heartbeats move the next deadline without an event; this is how often it is asked for.
 const REFRESH: Duration = Duration::from_secs(5);
+/// A countdown is not worth waiting for longer.
+const REFRESH_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Follow an execution until it ends or waits for a person.
 #[derive(Debug, clap::Args)]
@@ -84,18 +87,25 @@ impl<'a> Watch<'a> {
         let mut refresh = interval(REFRESH);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let live = screen.is_live();
+        let mut stale = false;
         let over = loop {
             tokio::select! {
-                seen = follow.next() => match seen {
+                seen = follow.next() => match seen.transpose()? {
                     Some(seen) => {
-                        if let Some(over) = self.seen(id, seen?, screen).await? {
+                        stale |= matches!(&seen, Seen::Event(e) if e.type_name.starts_with("execution."));
+                        if let Some(over) = self.seen(id, seen, screen).await? {
                             break over;
                         }
                     }
                     None => return Err(Error::Other("the follower ended early".to_owned())),
                 },
-                _ = tick.tick(), if live => screen.tick(),
-                _ = refresh.tick(), if live => self.refresh(id, screen).await,
+                _ = tick.tick(), if live => {
+                    if std::mem::take(&mut stale) {
+                        self.refresh(id, screen).await;
+                    }
+                    screen.tick();
+                }
+                _ = refresh.tick(), if live => stale = true,
             }
         };
         screen.closing(&over)?;
@@ -112,7 +122,7 @@ impl<'a> Watch<'a> {
         match seen {
             Seen::Event(event) => {
                 screen.event(&event)?;
-                return self.after_event(id, &event, screen).await;
+                return self.asked(id, &event).await;
             }
             Seen::Lost { why } => {
                 screen.notice(&format!("connection lost ({why}); resuming by itself"))?;
@@ -126,32 +136,19 @@ impl<'a> Watch<'a> {
         Ok(None)
     }
 
-    async fn after_event(
-        &self,
-        id: &str,
-        event: &Event,
-        screen: &mut Screen,
-    ) -> Result<Option<Execution>, Error> {
-        let asks = event.type_name == "execution.waiting" && !self.through_waiting;
-        let moves = screen.is_live() && event.type_name.starts_with("execution.");
-        if !(asks || moves) {
+    /// The execution, if it waits for a person now; the event may be an old one.
+    async fn asked(&self, id: &str, event: &Event) -> Result<Option<Execution>, Error> {
+        if self.through_waiting || event.type_name != "execution.waiting" {
             return Ok(None);
         }
-        // The event may be an old one: what counts is whether it waits now.
-        let execution = match self.client.execution(id).await {
-            Ok(execution) => execution,
-            Err(error) if error.is_transient() && !asks => return Ok(None),
-            Err(error) if error.is_transient() => self.last_look(id).await?,
-            Err(error) => return Err(error.into()),
-        };
-        screen.status(&execution);
-        let waits = asks && execution.phase == heartline_execution::Phase::Waiting;
-        Ok(waits.then_some(execution))
+        let execution = self.last_look(id).await?;
+        Ok((execution.phase == Phase::Waiting).then_some(execution))
     }
 
     async fn refresh(&self, id: &str, screen: &mut Screen) {
+        let asked = self.client.get(&format!("/v1/executions/{id}")).within(REFRESH_PATIENCE);
         // Only the countdown depends on it; the socket tells when the server is away.
-        if let Ok(execution) = self.client.execution(id).await {
+        if let Ok(execution) = asked.json::<Execution>().await {
             screen.status(&execution);
         }
     }

@@ -13,21 +13,21 @@ use crate::server::BOUND;
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// Names in lower case.
-    pub headers: BTreeMap<String, String>,
-    pub body: Vec<u8>,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     /// The body as JSON.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// The body as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
@@ -62,7 +62,7 @@ fn unchunked(mut rest: &[u8]) -> Vec<u8> {
 }
 
 /// Sends the bytes of one request, which must close its connection; reads to the end.
-pub async fn send(address: SocketAddr, request: &[u8]) -> Answer {
+pub(crate) async fn send(address: SocketAddr, request: &[u8]) -> Answer {
     let exchange = async {
         let mut socket = TcpStream::connect(address).await.expect("a connection");
         // The server may answer and close before it has read all of what is too large.
@@ -77,7 +77,7 @@ pub async fn send(address: SocketAddr, request: &[u8]) -> Answer {
 
 /// A request that closes its connection. `headers` are whole lines; a `Host` line among them takes
 /// the place of the right one.
-pub fn request(
+pub(crate) fn request(
     address: SocketAddr,
     method: &str,
     path: &str,
@@ -103,15 +103,15 @@ pub fn request(
 }
 
 /// `GET`.
-pub async fn get(address: SocketAddr, path: &str) -> Answer {
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
     send(address, &request(address, "GET", path, &[], b"")).await
 }
 
 /// `POST` of JSON.
-pub async fn post(address: SocketAddr, path: &str, body: &Value) -> Answer {
+pub(crate) async fn post(address: SocketAddr, path: &str, body: &Value) -> Answer {
     let body = body.to_string();
     send(address, &request(address, "POST", path, &[JSON], body.as_bytes())).await
 }
 
 /// The usual media type.
-pub const JSON: &str = "Content-Type: application/json";
+pub(crate) const JSON: &str = "Content-Type: application/json";

@@ -15,7 +15,7 @@ use tracing_subscriber::{Layer, layer::SubscriberExt as _, util::SubscriberInitE
 use crate::raw;
 
 /// No step takes nearly as long, even on a machine that does much else.
-pub const BOUND: Duration = Duration::from_secs(60);
+pub(crate) const BOUND: Duration = Duration::from_secs(60);
 
 /// Events at error level, by any server of this process.
 static ERRORS: AtomicUsize = AtomicUsize::new(0);
@@ -32,13 +32,13 @@ impl<S: tracing::Subscriber> Layer<S> for CountErrors {
 }
 
 /// How many events at error level there were.
-pub fn errors_logged() -> usize {
+pub(crate) fn errors_logged() -> usize {
     ERRORS.load(Ordering::SeqCst)
 }
 
 /// A running server.
-pub struct Server {
-    pub address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     _folder: tempfile::TempDir,
@@ -46,12 +46,12 @@ pub struct Server {
 
 impl Server {
     /// With the default settings.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(|_| {})
     }
 
     /// With other settings.
-    pub fn with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         // Fails for all but the first server of the process, and one is enough.
         let _installed = tracing_subscriber::registry().with(CountErrors).try_init();
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -76,26 +76,26 @@ impl Server {
     }
 
     /// Begins to stop it.
-    pub fn begin_to_stop(&mut self) {
+    pub(crate) fn begin_to_stop(&mut self) {
         drop(self.stop.take());
     }
 
     /// `GET`, expecting 200.
-    pub async fn get(&self, path: &str) -> Value {
+    pub(crate) async fn get(&self, path: &str) -> Value {
         let answer = raw::get(self.address, path).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
         answer.json()
     }
 
     /// `POST`, expecting `status`.
-    pub async fn post(&self, path: &str, body: &Value, status: u16) -> Value {
+    pub(crate) async fn post(&self, path: &str, body: &Value, status: u16) -> Value {
         let answer = raw::post(self.address, path, body).await;
         assert_eq!(answer.status, status, "{path}: {answer:?}");
         if answer.body.is_empty() { Value::Null } else { answer.json() }
     }
 
     /// Creates an execution of `body` on top of kind and name; its id.
-    pub async fn create(&self, body: Value) -> String {
+    pub(crate) async fn create(&self, body: Value) -> String {
         let mut whole = json!({"kind": "agent", "name": "sample"});
         for (field, value) in body.as_object().expect("an object") {
             whole[field] = value.clone();
@@ -105,7 +105,7 @@ impl Server {
     }
 
     /// Claims from `queue`: the execution's id and the lease.
-    pub async fn claim(&self, queue: &str) -> (String, String) {
+    pub(crate) async fn claim(&self, queue: &str) -> (String, String) {
         let body = json!({"runner": {"id": "runner-1", "host": "h", "pid": 7}, "wait": "30s"});
         let claimed = self.post(&format!("/v1/queues/{queue}/claim"), &body, 200).await;
         let lease = &claimed["leases"][0];
@@ -114,7 +114,7 @@ impl Server {
     }
 
     /// An execution that a runner holds.
-    pub async fn started(&self) -> (String, String) {
+    pub(crate) async fn started(&self) -> (String, String) {
         let id = self.create(json!({})).await;
         let (claimed, lease) = self.claim("agents").await;
         assert_eq!(claimed, id);
@@ -122,7 +122,7 @@ impl Server {
     }
 
     /// An execution that is completed, with one message in its log.
-    pub async fn completed(&self) -> (String, String) {
+    pub(crate) async fn completed(&self) -> (String, String) {
         let (id, lease) = self.started().await;
         self.say(&id, &lease, "hello").await;
         let path = format!("/v1/executions/{id}/complete");
@@ -131,7 +131,7 @@ impl Server {
     }
 
     /// Posts one piece of text.
-    pub async fn say(&self, id: &str, lease: &str, delta: &str) -> u64 {
+    pub(crate) async fn say(&self, id: &str, lease: &str, delta: &str) -> u64 {
         let data = json!({"messageId": "m1", "delta": delta});
         let events = json!([{"type": "TEXT_MESSAGE_CONTENT", "data": data}]);
         let path = format!("/v1/executions/{id}/events");
@@ -140,7 +140,7 @@ impl Server {
     }
 
     /// Where the log of an execution ends.
-    pub async fn seq(&self, id: &str) -> u64 {
+    pub(crate) async fn seq(&self, id: &str) -> u64 {
         self.get(&format!("/v1/executions/{id}")).await["seq"].as_u64().expect("a seq")
     }
 }

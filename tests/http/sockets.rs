@@ -352,15 +352,12 @@ async fn sockets_are_pinged_and_closed_when_the_server_stops() {
         }
     }
     server.begin_to_stop();
-    loop {
-        match socket.message().await {
-            Message::Close(frame) => {
-                assert_eq!(u16::from(frame.expect("a code").code), 1001);
-                break;
-            }
-            _ => {}
+    let code = loop {
+        if let Message::Close(frame) = socket.message().await {
+            break u16::from(frame.expect("a code").code);
         }
-    }
+    };
+    assert_eq!(code, 1001);
 }
 
 #[tokio::test]

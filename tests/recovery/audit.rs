@@ -43,13 +43,13 @@ impl Audit {
     pub(crate) fn check(&self, book: &Book) {
         self.check_creations(book);
         self.check_batches(book);
+        book.watched.iter().for_each(|watched| self.check_watched(watched));
         for step in &book.steps {
             let fits = |event: &&Event| event.kind == step.kind && event.attempt == step.attempt;
             let found: Vec<_> = self.log(&step.execution).iter().filter(fits).collect();
             assert_eq!(found.len(), 1, "not there once: {step:?}");
             assert!(step.seq.is_none_or(|seq| seq == found[0].seq), "{step:?}: {}", found[0].json);
         }
-        book.watched.iter().for_each(|watched| self.check_watched(watched));
     }
 
     /// One key, one execution; and no execution that nobody asked for.
@@ -165,9 +165,8 @@ mod finds {
 
     fn event(seq: u64, data: &str) -> Event {
         let (kind, prev) = (if seq == 1 { "execution.created" } else { "CUSTOM" }, seq - 1);
-        let json = format!(
-            r#"{{"seq":{seq},"prev":{prev},"execution_id":"{ID}","attempt":1,{TIME},"type":"{kind}","data":{data}}}"#
-        );
+        let head = format!(r#""seq":{seq},"prev":{prev},"execution_id":"{ID}","attempt":1,{TIME}"#);
+        let json = format!(r#"{{{head},"type":"{kind}","data":{data}}}"#);
         Event::read(ID, &json)
     }
 

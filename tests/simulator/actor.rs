@@ -60,7 +60,7 @@ impl Server {
         if let Some(used) = &ask.key {
             if self.keys_busy.contains(&(ask.namespace.clone(), used.key.clone())) {
                 // Its turn comes once the request before it with this key is answered.
-                env.send(Happening::Arrive(ask));
+                env.send(Happening::arrive(ask));
                 return;
             }
             match env.disk.store().used(&ask.namespace, &used.key) {
@@ -157,7 +157,7 @@ impl Server {
         // would be built from a log that is about to move.
         if (ask.detached || !self.actors.contains_key(&ask.id)) && self.is_decided(ask.id) {
             env.coverage.moment("actor waited for what a dead one had decided");
-            env.send(Happening::Arrive(ask));
+            env.send(Happening::arrive(ask));
             return;
         }
         let mut actor = match self.find(env, &ask) {
@@ -412,7 +412,7 @@ impl Server {
         env.coverage.fault("actor panicked");
         let actor = self.actors.remove(&id)?;
         let namespace = actor.state?.spec.namespace.clone();
-        env.chance.percent(15).then_some((namespace, id))
+        env.chance.percent(30).then_some((namespace, id))
     }
 }
 

@@ -15,9 +15,9 @@ use super::{
 
 /// How late a timeout may be while nothing is wrong: the timer, the way to the actor, one look too
 /// early, and the commits before.
-const LATE: Span = Span::millis(25);
+const LATE: Span = Span::millis(40);
 /// Each further round of timeouts when more come up at once than may be under way.
-const ROUND: Span = Span::millis(10);
+const ROUND: Span = Span::millis(15);
 /// How long nobody has to look at a queue or a deadline.
 const PATIENCE: Span = Span::millis(60);
 

@@ -104,7 +104,7 @@ impl World {
             detached: false,
             epoch: None,
         };
-        self.env.send(Happening::Arrive(ask));
+        self.env.send(Happening::arrive(ask));
     }
 
     /// Some execution: mostly one that lives.
@@ -138,7 +138,7 @@ impl World {
             detached: false,
             epoch: None,
         };
-        self.env.send(Happening::Arrive(ask));
+        self.env.send(Happening::arrive(ask));
     }
 
     fn answer_a_question(&mut self) {
@@ -212,7 +212,7 @@ impl World {
                     detached: false,
                     epoch: None,
                 };
-                self.env.after(Span::millis(3), Happening::Arrive(ask));
+                self.env.after(Span::millis(3), Happening::arrive(ask));
             }
             4 => {
                 // One that exists already.
@@ -258,6 +258,6 @@ impl World {
             detached: true,
             epoch,
         };
-        self.env.send(Happening::Arrive(ask));
+        self.env.send(Happening::arrive(ask));
     }
 }

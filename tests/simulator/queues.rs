@@ -103,7 +103,7 @@ impl Server {
                     detached: false,
                     epoch: Some(self.epoch),
                 };
-                env.send(Happening::Arrive(ask));
+                env.send(Happening::arrive(ask));
             }
             let open = taken.len();
             let (granted, failed) = (Vec::new(), false);
@@ -196,7 +196,7 @@ impl Server {
                 detached: false,
                 epoch: Some(self.epoch),
             };
-            env.send(Happening::Arrive(ask));
+            env.send(Happening::arrive(ask));
         }
     }
 

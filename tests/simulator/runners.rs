@@ -317,9 +317,9 @@ impl World {
         };
         if self.env.chance.percent(self.env.settings.loss) {
             self.env.coverage.fault("request delivered twice");
-            self.env.send(Happening::Arrive(Ask { asker: Asker::Nobody, ..ask.clone() }));
+            self.env.send(Happening::arrive(Ask { asker: Asker::Nobody, ..ask.clone() }));
         }
-        self.env.send(Happening::Arrive(ask));
+        self.env.send(Happening::arrive(ask));
     }
 
     pub(crate) fn answered(&mut self, runner: usize, number: u64, serial: u64, answer: Answer) {
@@ -380,18 +380,18 @@ impl World {
             epoch: Some(epoch),
         };
         let gone = Command::DisconnectRunner { lease, grace, detail };
-        self.env.send(Happening::Arrive(ask(gone)));
+        self.env.send(Happening::arrive(ask(gone)));
         let later = self.env.millis(3, 120);
         match self.env.chance.below(3) {
             0 => {
-                let back = Happening::Arrive(ask(Command::ReturnRunner { lease }));
+                let back = Happening::arrive(ask(Command::ReturnRunner { lease }));
                 self.env.after(later, back);
                 self.env.after(later, Happening::Work { runner, job: number });
             }
             1 => {
                 let evidence = "it did not come back".to_owned();
                 let lost = Command::LoseRunner { lease, evidence };
-                self.env.after(later, Happening::Arrive(ask(lost)));
+                self.env.after(later, Happening::arrive(ask(lost)));
                 self.runners[runner].jobs.remove(&number);
             }
             _ => {

@@ -166,7 +166,7 @@ impl Server {
             return;
         }
         self.syncing = self.journal.len().min(env.settings.batch);
-        let mut takes = Span(env.chance.within(200, 2_500));
+        let mut takes = Span(env.chance.within(300, 6_000));
         if env.chance.one_in(400) && !env.checks.is_closing() {
             env.coverage.fault("commit stalled");
             takes = env.millis(50, 900);

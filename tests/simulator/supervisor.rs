@@ -59,7 +59,7 @@ impl Server {
                 detached: false,
                 epoch: Some(self.epoch),
             };
-            env.send(Happening::Arrive(ask));
+            env.send(Happening::arrive(ask));
         }
         self.supervisor.timer += 1;
         if self.supervisor.in_flight >= limit {

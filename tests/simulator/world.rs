@@ -50,7 +50,7 @@ pub(crate) enum Asker {
 /// What can happen next. What belongs to one start of the server carries its epoch.
 #[derive(Clone, Debug)]
 pub(crate) enum Happening {
-    Arrive(Ask),
+    Arrive(Box<Ask>),
     Synced { epoch: u64 },
     Recover { epoch: u64 },
     Tick { epoch: u64, timer: u64 },
@@ -69,6 +69,12 @@ pub(crate) enum Happening {
     Watch { watcher: usize },
     Shown { watcher: usize, epoch: u64, seq: u64, json: String },
     Missed { watcher: usize },
+}
+
+impl Happening {
+    pub(crate) fn arrive(ask: Ask) -> Self {
+        Self::Arrive(Box::new(ask))
+    }
 }
 
 impl Env {
@@ -214,7 +220,7 @@ impl World {
 
     fn happen(&mut self, what: Happening) {
         match what {
-            Happening::Arrive(ask) => self.arrive(ask),
+            Happening::Arrive(ask) => self.arrive(*ask),
             Happening::Synced { epoch } => {
                 let survived = self.at(epoch, Server::synced);
                 if survived == Some(false) {

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use heartline_config::Config;
 use utoipa::{
     Modify, OpenApi,
-    openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, path::Operation, response::Response},
+    openapi::{
+        ContentBuilder, Ref, RefOr, Required, ResponseBuilder, path::Operation, response::Response,
+    },
 };
 
 use crate::{
@@ -30,7 +32,7 @@ use crate::{
         operations::queues, operations::queue, operations::runners, operations::runner, operations::supervisor,
         operations::livez, operations::readyz, operations::metrics, operations::openapi,
     ),
-    components(schemas(schema::Problem, schema::FieldError, schema::ViewName, schema::Phase, schema::Kind)),
+    components(schemas(schema::Problem, schema::FieldError, schema::ViewName, schema::Phase, schema::Kind, schema::ExecutionId, schema::Name, schema::Instant, schema::Duration)),
     tags(
         (name = "executions", description = "The person's side"),
         (name = "events", description = "The log"),
@@ -84,7 +86,15 @@ impl Modify for Errors {
     }
 }
 
+/// Operations whose body may be left out.
+const BODY_OPTIONAL: [&str; 3] = ["cancelExecution", "resumeExecution", "retryExecution"];
+
 fn describe(operation: &mut Operation, path: &str, has_id: bool, has_body: bool) {
+    if BODY_OPTIONAL.iter().any(|id| operation.operation_id.as_deref() == Some(id))
+        && let Some(RefOr::T(body)) = &mut operation.request_body
+    {
+        body.required = Some(Required::False);
+    }
     let writes = has_body || operation.operation_id.as_deref() == Some("purgeExecution");
     for status in [400, 403, 404, 405, 406, 409, 412, 413, 415, 422, 500, 503] {
         let applies = match status {

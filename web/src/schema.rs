@@ -13,7 +13,7 @@ macro_rules! described {
     ($($(#[doc = $doc:literal])* $(#[schema($($schema:tt)*)])? $name:ident { $($(#[$attribute:meta])* $field:ident: $type:ty,)* })*) => {$(
         $(#[doc = $doc])*
         #[derive(Debug, Serialize, Deserialize, ToSchema)]
-        #[serde(deny_unknown_fields)]
+        #[cfg_attr(test, serde(deny_unknown_fields))] // Clients must not mind new fields.
         $(#[schema($($schema)*)])?
         pub(crate) struct $name {
             $($(#[$attribute])* pub(crate) $field: $type,)*
@@ -53,6 +53,28 @@ pub(crate) enum ViewName {
     /// AG-UI 1.0.
     #[serde(rename = "agui")]
     AgUi,
+}
+
+macro_rules! texts {
+    ($($(#[doc = $doc:literal])* $name:ident = $pattern:literal $example:literal;)*) => {$(
+        $(#[doc = $doc])*
+        #[derive(Debug, Serialize, Deserialize, ToSchema)]
+        #[schema(value_type = String, pattern = $pattern, example = $example)]
+        pub(crate) struct $name(String);
+    )*};
+}
+
+texts! {
+    /// An execution: `aex_` for an agent's, `wex_` for a workflow's, and a UUIDv7.
+    ExecutionId = "^[aw]ex_[0-9a-f]{32}$" "aex_01981f000000700080000000000000ab";
+    /// What lets a runner write, as handed out by claim.
+    LeaseToken = "^[0-9a-f]{32}$" "0198f1d2c3b4a5968778695a4b3c2d1e";
+    /// Of a queue, a runner, a key.
+    Name = "^[A-Za-z0-9_.:-]{1,128}$" "agents";
+    /// Such as `250ms`, `30s` or `1h30m`.
+    Duration = "^([0-9]{1,9}(h|m|s|ms))+$" "30s";
+    /// RFC 3339.
+    Instant = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$" "2026-01-02T03:04:05.000006Z";
 }
 
 described! {

@@ -31,6 +31,7 @@ pub fn serve(listener: TcpListener, handle: Handle, config: Arc<Config>) -> std:
     let user_timeout = config.websocket.user_timeout;
     let http = &config.http;
     let server = HttpServer::new(move || {
+        app.handle.lend_this_thread();
         let routes = {
             let app = Arc::clone(&app);
             move |service: &mut web::ServiceConfig| routes::configure(service, &app)

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use crate::{
     error::{Code, Problem},
     json::{Object, unique_map},
+    schema,
 };
 
 /// The most bytes of a line a person or a runner writes about something.
@@ -33,13 +34,13 @@ const TEXT_MAX: usize = 64 * 1_024;
 }))]
 pub(crate) struct Create {
     /// What to run.
-    #[schema(value_type = crate::schema::Kind)]
+    #[schema(value_type = schema::Kind)]
     kind: Kind,
     /// For people and the runner; 1 to 256 bytes, no control characters.
     #[schema(min_length = 1, max_length = 256)]
     name: String,
     /// Where it waits; `agents` or `workflows` unless said.
-    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_.:-]{1,128}$")]
+    #[schema(value_type = Option<schema::Name>)]
     queue: Option<Name>,
     /// Handed to the runner as it is.
     #[schema(value_type = Option<serde_json::Value>)]
@@ -52,20 +53,20 @@ pub(crate) struct Create {
     #[schema(minimum = -1000, maximum = 1000)]
     priority: i32,
     /// Executions with the same key share a limit.
-    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_.:-]{1,128}$")]
+    #[schema(value_type = Option<schema::Name>)]
     concurrency_key: Option<Name>,
     #[schema(value_type = Option<TimeoutChanges>)]
     timeouts: Option<Object<TimeoutChanges>>,
     #[schema(value_type = Option<RetryPolicy>)]
     retry: Option<Object<RetryPolicy>>,
     /// Not before this instant.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<schema::Instant>)]
     start_at: Option<Timestamp>,
     /// Not before this much later; instead of `start_at`.
-    #[schema(value_type = Option<String>, example = "5m")]
+    #[schema(value_type = Option<schema::Duration>, example = "5m")]
     delay: Option<Span>,
     /// The execution that starts this one.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<schema::ExecutionId>)]
     parent_id: Option<ExecutionId>,
 }
 
@@ -115,31 +116,31 @@ impl Create {
 pub(crate) struct TimeoutChanges {
     /// Due in its queue → taken by a runner. Default 1m; it cannot be switched off.
     #[serde(deserialize_with = "set")]
-    #[schema(value_type = String, example = "1m")]
+    #[schema(value_type = schema::Duration, example = "1m")]
     schedule_to_start: Option<Span>,
     /// Between two signs of life. Default 30s; it cannot be switched off.
     #[serde(deserialize_with = "set")]
-    #[schema(value_type = String, example = "30s")]
+    #[schema(value_type = schema::Duration, example = "30s")]
     heartbeat: Option<Span>,
     /// One attempt. Default none.
     #[serde(deserialize_with = "clearable")]
-    #[schema(value_type = Option<String>, example = "10m")]
+    #[schema(value_type = Option<schema::Duration>, example = "10m")]
     start_to_close: Option<Option<Span>>,
     /// The whole execution, retries included. Default none.
     #[serde(deserialize_with = "clearable")]
-    #[schema(value_type = Option<String>, example = "1h")]
+    #[schema(value_type = Option<schema::Duration>, example = "1h")]
     schedule_to_close: Option<Option<Span>>,
     /// Between two events or progress reports. Default none.
     #[serde(deserialize_with = "clearable")]
-    #[schema(value_type = Option<String>, example = "5m")]
+    #[schema(value_type = Option<schema::Duration>, example = "5m")]
     progress: Option<Option<Span>>,
     /// A person's answer. Default 7 days; it cannot be switched off.
     #[serde(deserialize_with = "set")]
-    #[schema(value_type = String, example = "7d")]
+    #[schema(value_type = schema::Duration, example = "168h")]
     waiting: Option<Span>,
     /// From a requested cancellation to a forced one. Default 30s; it cannot be switched off.
     #[serde(deserialize_with = "set")]
-    #[schema(value_type = String, example = "30s")]
+    #[schema(value_type = schema::Duration, example = "30s")]
     cancel: Option<Span>,
 }
 
@@ -181,13 +182,13 @@ pub(crate) struct RetryPolicy {
     #[schema(minimum = 1, maximum = 1000)]
     max_attempts: Option<u32>,
     /// Wait before the second attempt. Default 1s.
-    #[schema(value_type = Option<String>, example = "1s")]
+    #[schema(value_type = Option<schema::Duration>, example = "1s")]
     initial_backoff: Option<Span>,
     /// Each further wait is the one before times this. Default 2.
     #[schema(minimum = 1, maximum = 100)]
     factor: Option<f64>,
     /// No wait is longer. Default 1m.
-    #[schema(value_type = Option<String>, example = "1m")]
+    #[schema(value_type = Option<schema::Duration>, example = "1m")]
     max_backoff: Option<Span>,
 }
 
@@ -241,7 +242,7 @@ pub(crate) struct Cancel {
     #[schema(max_length = 1024)]
     pub(crate) reason: Option<String>,
     /// Until it is forced; the execution's own timeout unless said.
-    #[schema(value_type = Option<String>, example = "30s")]
+    #[schema(value_type = Option<schema::Duration>, example = "30s")]
     pub(crate) grace: Option<Span>,
 }
 
@@ -273,7 +274,7 @@ pub(crate) struct Retried {}
 #[serde(deny_unknown_fields)]
 pub(crate) struct Runner {
     /// Stable and its own.
-    #[schema(value_type = String, pattern = "^[A-Za-z0-9_.:-]{1,128}$", example = "runner-1")]
+    #[schema(value_type = schema::Name, example = "runner-1")]
     id: Name,
     #[schema(max_length = 256)]
     name: Option<String>,
@@ -297,7 +298,7 @@ pub(crate) struct Claim {
     pub(crate) slots: u32,
     /// How long to wait for work. Default 0s.
     #[serde(default)]
-    #[schema(value_type = Option<String>, example = "30s")]
+    #[schema(value_type = Option<schema::Duration>, example = "30s")]
     pub(crate) wait: Span,
 }
 
@@ -331,7 +332,7 @@ impl Claim {
 }))]
 pub(crate) struct PostEvents<'a> {
     /// As handed out by claim.
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::LeaseToken)]
     pub(crate) lease: LeaseId,
     /// Increases within a lease, gaps allowed; one at or below the last is a repeat.
     #[schema(maximum = 9_007_199_254_740_991_u64)]
@@ -360,9 +361,9 @@ pub(crate) struct PostedEvent<'a> {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"lease": "0198f1d2c3b4a5968778695a4b3c2d1e", "progress": {"fraction": 0.4}}))]
 pub(crate) struct Heartbeat {
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::LeaseToken)]
     pub(crate) lease: LeaseId,
-    #[schema(value_type = Option<crate::schema::Progress>)]
+    #[schema(value_type = Option<schema::Progress>)]
     pub(crate) progress: Option<Object<Progress>>,
 }
 
@@ -371,7 +372,7 @@ pub(crate) struct Heartbeat {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"lease": "0198f1d2c3b4a5968778695a4b3c2d1e", "output": {"summary": "…"}}))]
 pub(crate) struct Complete {
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::LeaseToken)]
     pub(crate) lease: LeaseId,
     /// The result; left out, it is what a `CUSTOM` `output` event has set.
     #[schema(value_type = Option<serde_json::Value>)]
@@ -386,7 +387,7 @@ pub(crate) struct Complete {
     "error": {"code": "model_error", "message": "The model refused.", "retryable": true}
 }))]
 pub(crate) struct Fail {
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::LeaseToken)]
     pub(crate) lease: LeaseId,
     #[schema(value_type = RunnerError)]
     error: Object<RunnerError>,
@@ -446,16 +447,16 @@ impl Fail {
     "schema": {"type": "object", "required": ["approved"]}, "timeout": "1h"
 }))]
 pub(crate) struct Wait {
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::LeaseToken)]
     pub(crate) lease: LeaseId,
     /// The question.
     #[schema(max_length = 65536)]
     pub(crate) prompt: Option<String>,
     /// JSON Schema of the answer; references outside it are refused.
-    #[schema(value_type = Option<serde_json::Value>)]
+    #[schema(value_type = Option<Object>)]
     pub(crate) schema: Option<Box<RawValue>>,
     /// How long; the execution's own unless said.
-    #[schema(value_type = Option<String>, example = "1h")]
+    #[schema(value_type = Option<schema::Duration>, example = "1h")]
     pub(crate) timeout: Option<Span>,
     /// Whether the lease is kept meanwhile. Default true.
     #[serde(default = "yes")]
@@ -474,7 +475,7 @@ impl Wait {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cancelled {
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::LeaseToken)]
     pub(crate) lease: LeaseId,
 }
 

@@ -299,7 +299,8 @@ impl Job {
                 // The operator may have been faster than the request; asking twice is harmless,
                 // and if it is over by now, the next call says so.
                 let id = &self.granted.execution.id;
-                let _asked = self.client.cancel(id, Some(&reason), None).await;
+                let asking = self.client.cancel(id, Some(&reason), None);
+                let _asked = self.patiently(asking).await;
                 self.cancelled().await
             }
             Some(Stopping::Cancelled) => self.cancelled().await,

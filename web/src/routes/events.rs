@@ -40,11 +40,11 @@ struct Wanted {
 #[utoipa::path(
     get, path = "/v1/executions/{id}/events", tag = "events", operation_id = "readEvents",
     params(
-        ("id" = String, Path, description = "The execution"),
+        ("id" = schema::ExecutionId, Path, description = "The execution"),
         ("after" = Option<u64>, Query, description = "Events after this seq"),
-        ("limit" = Option<u64>, Query, description = "Most events of a page"),
+        ("limit" = Option<u64>, Query, minimum = 1, description = "Most events of a page"),
         ("view" = Option<schema::ViewName>, Query, description = "Which events, in which words"),
-        ("wait" = Option<String>, Query, description = "How long a page may wait for its first event, such as `30s`"),
+        ("wait" = Option<schema::Duration>, Query, description = "How long a page may wait for its first event, such as `30s`"),
         ("snapshot" = Option<bool>, Query, description = "Streams only: begin with the state instead of `after`"),
         ("Last-Event-ID" = Option<u64>, Header, description = "Streams only: as `after`, and wins over it"),
     ),

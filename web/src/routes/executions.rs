@@ -85,13 +85,13 @@ pub(crate) fn created_response(created: &Created) -> Answer {
         ("phase" = Option<schema::Phase>, Query, description = "In this phase"),
         ("kind" = Option<schema::Kind>, Query, description = "Of this kind"),
         ("name" = Option<String>, Query, description = "With this name"),
-        ("queue" = Option<String>, Query, description = "In this queue"),
-        ("runner" = Option<String>, Query, description = "Last held by the runner with this id"),
+        ("queue" = Option<schema::Name>, Query, description = "In this queue"),
+        ("runner" = Option<schema::Name>, Query, description = "Last held by the runner with this id"),
         ("label" = Option<String>, Query, description = "With this label, as `key:value`"),
         ("id_prefix" = Option<String>, Query, description = "With an id that starts so"),
-        ("since" = Option<String>, Query, description = "Created at or after, RFC 3339"),
-        ("until" = Option<String>, Query, description = "Created before, RFC 3339"),
-        ("limit" = Option<u64>, Query, description = "Rows wanted"),
+        ("since" = Option<schema::Instant>, Query, description = "Created at or after, RFC 3339"),
+        ("until" = Option<schema::Instant>, Query, description = "Created before, RFC 3339"),
+        ("limit" = Option<u64>, Query, minimum = 1, description = "Rows wanted"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
     ),
     responses((status = 200, description = "A page", body = schema::Listed)),
@@ -162,7 +162,7 @@ fn list_query(app: &App, params: &Params<'_>) -> Result<Query, Problem> {
 /// One execution, with its state.
 #[utoipa::path(
     get, path = "/v1/executions/{id}", tag = "executions", operation_id = "getExecution",
-    params(("id" = String, Path, description = "The execution")),
+    params(("id" = schema::ExecutionId, Path, description = "The execution")),
     responses(
         (status = 200, description = "The execution", body = schema::ExecutionWithState,
             headers(("ETag" = String, description = "Its seq, quoted"))),
@@ -192,7 +192,7 @@ fn etag(seq: u64) -> HeaderValue {
 #[utoipa::path(
     patch, path = "/v1/executions/{id}", tag = "executions", operation_id = "updateExecution",
     params(
-        ("id" = String, Path, description = "The execution"),
+        ("id" = schema::ExecutionId, Path, description = "The execution"),
         ("If-Match" = Option<String>, Header, description = "Refuse with 412 unless the log ends at this seq"),
     ),
     request_body = wire::Update,
@@ -229,7 +229,7 @@ fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
 /// Remove a terminal execution for good.
 #[utoipa::path(
     delete, path = "/v1/executions/{id}", tag = "executions", operation_id = "purgeExecution",
-    params(("id" = String, Path, description = "The execution")),
+    params(("id" = schema::ExecutionId, Path, description = "The execution")),
     responses((status = 204, description = "It is gone")),
 )]
 pub(crate) async fn purge(app: Shared, request: HttpRequest) -> Answer {

@@ -31,7 +31,7 @@ pub(crate) async fn queues(app: Shared, request: HttpRequest) -> Answer {
 /// One queue.
 #[utoipa::path(
     get, path = "/v1/queues/{queue}", tag = "operations", operation_id = "getQueue",
-    params(("queue" = String, Path, description = "The queue")),
+    params(("queue" = schema::Name, Path, description = "The queue")),
     responses((status = 200, description = "The queue", body = schema::Queue)),
 )]
 pub(crate) async fn queue(app: Shared, request: HttpRequest) -> Answer {
@@ -61,7 +61,7 @@ pub(crate) async fn runners(app: Shared, request: HttpRequest) -> Answer {
 /// One runner.
 #[utoipa::path(
     get, path = "/v1/runners/{id}", tag = "operations", operation_id = "getRunner",
-    params(("id" = String, Path, description = "The runner")),
+    params(("id" = schema::Name, Path, description = "The runner")),
     responses((status = 200, description = "The runner", body = schema::RunnerStatus)),
 )]
 pub(crate) async fn runner(app: Shared, request: HttpRequest) -> Answer {

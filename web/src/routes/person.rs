@@ -17,7 +17,7 @@ use crate::{
 /// Why an execution is where it is, and what to do.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/explain", tag = "executions", operation_id = "explainExecution",
-    params(("id" = String, Path, description = "The execution")),
+    params(("id" = schema::ExecutionId, Path, description = "The execution")),
     responses((status = 200, description = "Cause, evidence, next deadline, actions", body = schema::Explanation)),
 )]
 pub(crate) async fn explain(app: Shared, request: HttpRequest) -> Answer {
@@ -28,8 +28,8 @@ pub(crate) async fn explain(app: Shared, request: HttpRequest) -> Answer {
 /// Ask an execution to stop.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/cancel", tag = "executions", operation_id = "cancelExecution",
-    params(("id" = String, Path, description = "The execution")),
-    request_body(content = Option<wire::Cancel>),
+    params(("id" = schema::ExecutionId, Path, description = "The execution")),
+    request_body = wire::Cancel,
     responses((status = 200, description = "Requested; or cancelled, when no runner holds it", body = schema::Done)),
 )]
 pub(crate) async fn cancel(app: Shared, request: HttpRequest, payload: web::Payload) -> Answer {
@@ -45,8 +45,8 @@ pub(crate) async fn cancel(app: Shared, request: HttpRequest, payload: web::Payl
 /// Answer an execution that waits.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/resume", tag = "executions", operation_id = "resumeExecution",
-    params(("id" = String, Path, description = "The execution")),
-    request_body(content = Option<wire::Resume>),
+    params(("id" = schema::ExecutionId, Path, description = "The execution")),
+    request_body = wire::Resume,
     responses((status = 200, description = "Answered", body = schema::Done)),
 )]
 pub(crate) async fn resume(app: Shared, request: HttpRequest, payload: web::Payload) -> Answer {
@@ -93,8 +93,8 @@ async fn check_off_thread(
 /// A new execution of what a terminal one was asked to do.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/retry", tag = "executions", operation_id = "retryExecution",
-    params(("id" = String, Path, description = "The terminal execution")),
-    request_body(content = Option<wire::Retried>),
+    params(("id" = schema::ExecutionId, Path, description = "The terminal execution")),
+    request_body = wire::Retried,
     responses((status = 201, description = "The new execution, with `retry_of`", body = schema::Created,
         headers(("Location" = String, description = "The new execution")))),
 )]

@@ -26,7 +26,7 @@ const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// Append what the runner produced.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/events", tag = "runners", operation_id = "postEvents",
-    params(("id" = String, Path, description = "The execution")),
+    params(("id" = schema::ExecutionId, Path, description = "The execution")),
     request_body = wire::PostEvents,
     responses((status = 200, description = "They are in the log; a repeated batch answers as before", body = schema::Done)),
 )]
@@ -96,7 +96,7 @@ pub(crate) fn done(reply: Reply) -> Answer {
 /// Take work from a queue, or wait for some.
 #[utoipa::path(
     post, path = "/v1/queues/{queue}/claim", tag = "runners", operation_id = "claim",
-    params(("queue" = String, Path, description = "The queue")),
+    params(("queue" = schema::Name, Path, description = "The queue")),
     request_body = wire::Claim,
     responses(
         (status = 200, description = "Leases", body = schema::Claimed),
@@ -148,7 +148,7 @@ fn leases(granted: &[Granted]) -> BytesMut {
 /// A sign of life, with progress where there is some.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/heartbeat", tag = "runners", operation_id = "heartbeat",
-    params(("id" = String, Path, description = "The execution")),
+    params(("id" = schema::ExecutionId, Path, description = "The execution")),
     request_body = wire::Heartbeat,
     responses((status = 200, description = "Heard", body = schema::Beat)),
 )]
@@ -173,7 +173,7 @@ pub(crate) async fn heartbeat(app: Shared, request: HttpRequest, payload: web::P
 /// The runner finished.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/complete", tag = "runners", operation_id = "complete",
-    params(("id" = String, Path, description = "The execution")),
+    params(("id" = schema::ExecutionId, Path, description = "The execution")),
     request_body = wire::Complete,
     responses((status = 200, description = "Completed; asking again under the same lease answers the same", body = schema::Done)),
 )]
@@ -189,7 +189,7 @@ pub(crate) async fn complete(app: Shared, request: HttpRequest, payload: web::Pa
 /// The runner failed.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/fail", tag = "runners", operation_id = "fail",
-    params(("id" = String, Path, description = "The execution")),
+    params(("id" = schema::ExecutionId, Path, description = "The execution")),
     request_body = wire::Fail,
     responses((status = 200, description = "The attempt failed; it is retried where the policy says so", body = schema::Done)),
 )]
@@ -206,7 +206,7 @@ pub(crate) async fn fail(app: Shared, request: HttpRequest, payload: web::Payloa
 /// The runner asks a person.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/wait", tag = "runners", operation_id = "wait",
-    params(("id" = String, Path, description = "The execution")),
+    params(("id" = schema::ExecutionId, Path, description = "The execution")),
     request_body = wire::Wait,
     responses((status = 200, description = "The question stands", body = schema::Done)),
 )]
@@ -230,7 +230,7 @@ pub(crate) async fn wait(app: Shared, request: HttpRequest, payload: web::Payloa
 /// The runner has stopped on request.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/cancelled", tag = "runners", operation_id = "confirmCancelled",
-    params(("id" = String, Path, description = "The execution")),
+    params(("id" = schema::ExecutionId, Path, description = "The execution")),
     request_body = wire::Cancelled,
     responses((status = 200, description = "Cancelled", body = schema::Done)),
 )]
