@@ -286,29 +286,31 @@ impl Server {
                 let news = found.into_iter().skip(shown).map(|stored| stored.record).collect();
                 feed.publish(news, Some(state.phase).filter(|phase| phase.is_terminal()));
             }
-            let standing = state.standing();
-            let same = |pulse: &Arc<Pulse>| {
-                let lease = |standing: &Standing| standing.held().map(|held| held.lease);
-                let known = self.board.standing(id)?;
-                (lease(&known) == lease(&standing)).then(|| Arc::clone(pulse))
-            };
-            let pulse = standing.held().map(|_| {
-                let kept = self.board.pulse(id).as_ref().and_then(same);
-                let pulse = kept.unwrap_or_else(|| Arc::new(Pulse::new(env.now)));
-                // Its runner could not be heard meanwhile.
-                pulse.progress(env.now);
-                pulse
-            });
-            let lease = standing.held().map(|held| held.lease);
-            let stirred = self.board.observe(standing, pulse, env.now);
-            self.stir(env, stirred);
-            if let Some(lease) = lease {
-                env.checks.heard(id, lease, env.now, true);
-            }
+            self.make_up(env, state.standing());
         }
         self.healthy = true;
         env.checks.excuse(env.now);
         self.sync(env);
+    }
+
+    /// The board missed a commit. Where it did not, it is left alone: it may be holding deadlines
+    /// back after a start.
+    fn make_up(&mut self, env: &mut Env, standing: Standing) {
+        let id = standing.id;
+        let before = self.board.standing(id);
+        if before.as_deref() == Some(&standing) {
+            return;
+        }
+        let lease = standing.held().map(|held| held.lease);
+        let kept = before.is_some_and(|before| before.held().map(|held| held.lease) == lease);
+        let pulse = self.board.pulse(id).filter(|_| kept);
+        // A runner whose claim nobody knew of counts as heard now.
+        let pulse = lease.map(|_| pulse.unwrap_or_else(|| Arc::new(Pulse::new(env.now))));
+        if let (Some(lease), false) = (lease, kept) {
+            env.checks.heard(id, lease, env.now, true);
+        }
+        let stirred = self.board.observe(standing, pulse, env.now);
+        self.stir(env, stirred);
     }
 
     /// The process dies: what was being synced may be there, what waited is not.

@@ -300,35 +300,36 @@ fn words(expected: &str) -> String {
     word.to_owned()
 }
 
-/// An object whose keys are all different.
-pub(crate) fn unique_map<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<String, String>, D::Error> {
-    struct Unique;
+/// An object of strings whose keys are all different.
+#[derive(Debug, Default)]
+pub(crate) struct Strings(pub(crate) BTreeMap<String, String>);
 
-    impl<'de> de::Visitor<'de> for Unique {
-        type Value = BTreeMap<String, String>;
+impl<'de> Deserialize<'de> for Strings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Unique;
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object of strings")
-        }
+        impl<'de> de::Visitor<'de> for Unique {
+            type Value = Strings;
 
-        fn visit_map<A: de::MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-            let mut map = BTreeMap::new();
-            while let Some((key, value)) = access.next_entry::<String, String>()? {
-                if map.contains_key(&key) {
-                    return Err(de::Error::custom(format_args!(
-                        "\"{}\" appears twice",
-                        quote(&key)
-                    )));
-                }
-                map.insert(key, value);
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of strings")
             }
-            Ok(map)
-        }
-    }
 
-    deserializer.deserialize_map(Unique)
+            fn visit_map<A: de::MapAccess<'de>>(self, mut access: A) -> Result<Strings, A::Error> {
+                let mut map = BTreeMap::new();
+                while let Some((key, value)) = access.next_entry::<String, String>()? {
+                    if map.contains_key(&key) {
+                        let shown = quote(&key);
+                        return Err(de::Error::custom(format_args!("\"{shown}\" appears twice")));
+                    }
+                    map.insert(key, value);
+                }
+                Ok(Strings(map))
+            }
+        }
+
+        deserializer.deserialize_map(Unique)
+    }
 }
 
 /// The same bytes for every spelling of the same JSON value: keys sorted, no white space.
@@ -383,8 +384,7 @@ mod tests {
         priority: i32,
         #[serde(default)]
         inner: Vec<Object<Inner>>,
-        #[serde(default, deserialize_with = "unique_map")]
-        labels: BTreeMap<String, String>,
+        labels: Option<Strings>,
     }
 
     #[derive(Debug, Deserialize)]

@@ -1,7 +1,7 @@
 //! What requests say: wire types, apart from the domain's. Each reads strictly (no unknown
 //! fields) and turns into a domain value; each is also its own entry in `/openapi.json`.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::borrow::Cow;
 
 use heartline_execution::{
     Command, ExecutionId, Kind, LeaseId, Name, Namespace, Span, Spec, Timestamp,
@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use crate::{
     error::{Code, Problem},
-    json::{Object, unique_map},
+    json::{Object, Strings},
     schema,
 };
 
@@ -46,8 +46,8 @@ pub(crate) struct Create {
     #[schema(value_type = Option<serde_json::Value>)]
     input: Option<Box<RawValue>>,
     /// For finding it again; at most 64.
-    #[serde(default, deserialize_with = "unique_map")]
-    labels: BTreeMap<String, String>,
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    labels: Option<Strings>,
     /// Higher goes first.
     #[serde(default)]
     #[schema(minimum = -1000, maximum = 1000)]
@@ -97,7 +97,7 @@ impl Create {
             queue: self.queue.unwrap_or_else(|| Name::default_queue(self.kind)),
             namespace,
             input: self.input.map(one_line),
-            labels: self.labels,
+            labels: self.labels.unwrap_or_default().0,
             priority: self.priority,
             concurrency_key: self.concurrency_key,
             timeouts,
@@ -210,8 +210,8 @@ impl RetryPolicy {
 #[schema(example = json!({"priority": 10, "timeouts": {"start_to_close": "10m"}}))]
 pub(crate) struct Update {
     /// All labels, new.
-    #[serde(default, deserialize_with = "some_map")]
-    labels: Option<BTreeMap<String, String>>,
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    labels: Option<Strings>,
     /// Higher goes first.
     #[schema(minimum = -1000, maximum = 1000)]
     priority: Option<i32>,
@@ -223,14 +223,9 @@ impl Update {
     /// The command, for the log that ends at `if_match` where that is given.
     pub(crate) fn into_command(self, if_match: Option<u64>) -> Command {
         let timeouts = self.timeouts.unwrap_or_default().0.into_patch();
-        Command::Update { labels: self.labels, priority: self.priority, timeouts, if_match }
+        let labels = self.labels.map(|Strings(labels)| labels);
+        Command::Update { labels, priority: self.priority, timeouts, if_match }
     }
-}
-
-fn some_map<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<BTreeMap<String, String>>, D::Error> {
-    unique_map(deserializer).map(Some)
 }
 
 /// `POST …/cancel`.
