@@ -25,15 +25,8 @@ const MAY_USE: [(&str, &[&str]); 6] = [
 ];
 
 /// All that the pure crate may use of the world's crates: data, no effects.
-const PURE: [&str; 7] = [
-    "indexmap",
-    "jiff",
-    "json-patch",
-    "serde",
-    "serde_json",
-    "strsim",
-    "thiserror",
-];
+const PURE: [&str; 7] =
+    ["indexmap", "jiff", "json-patch", "serde", "serde_json", "strsim", "thiserror"];
 
 /// What the pure crate's sources must not name: clocks, I/O, threads, chance, async.
 const IMPURE: [&str; 13] = [
@@ -60,10 +53,7 @@ const TOO_LONG: usize = 800;
 /// Whether a folder holds nothing of ours: what was built, fetched or written by a server, and
 /// hidden folders, of which only some are the project's.
 fn is_foreign(folder: &Path) -> bool {
-    let name = folder
-        .file_name()
-        .and_then(OsStr::to_str)
-        .unwrap_or_default();
+    let name = folder.file_name().and_then(OsStr::to_str).unwrap_or_default();
     let hidden = name.starts_with('.') && ![".ci", ".cargo", ".github"].contains(&name);
     hidden || ["target", "node_modules"].contains(&name) || folder == Path::new("data")
 }
@@ -106,9 +96,7 @@ fn read(path: impl AsRef<Path>) -> String {
 }
 
 fn manifest(folder: &str) -> Table {
-    read(Path::new(folder).join("Cargo.toml"))
-        .parse()
-        .expect("cargo has read it too")
+    read(Path::new(folder).join("Cargo.toml")).parse().expect("cargo has read it too")
 }
 
 fn dependencies(folder: &str) -> BTreeSet<String> {
@@ -163,17 +151,10 @@ fn assert_none(found: &[String], rule: &str) {
 #[test]
 fn each_crate_uses_only_the_crates_it_may() {
     let members = manifest("")["workspace"]["members"].clone();
-    let members: BTreeSet<_> = members
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+    let members: BTreeSet<_> =
+        members.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let known: BTreeSet<_> = MAY_USE.iter().map(|(folder, _)| *folder).collect();
-    assert_eq!(
-        members, known,
-        "every member of the workspace has a row in MAY_USE"
-    );
+    assert_eq!(members, known, "every member of the workspace has a row in MAY_USE");
     let mut found = Vec::new();
     for (folder, allowed) in MAY_USE {
         for name in dependencies(folder) {
@@ -195,10 +176,7 @@ fn the_lifecycle_is_pure() {
         .collect();
     assert_none(&foreign, "execution depends on data crates only");
     let found = mentions(&sources("execution/src"), &IMPURE);
-    assert_none(
-        &found,
-        "time, chance and the world are arguments in execution",
-    );
+    assert_none(&found, "time, chance and the world are arguments in execution");
 }
 
 #[test]
@@ -215,22 +193,14 @@ fn nothing_is_fired_and_forgotten() {
     // Put together here, so that this file does not name them.
     let words = [concat!("do", "_send("), concat!("actix::", "Supervisor")];
     let found = mentions(&sources(""), &words);
-    assert_none(
-        &found,
-        "these lose messages or restarts (STYLE, \"Refuse in review\")",
-    );
+    assert_none(&found, "these lose messages or restarts (STYLE, \"Refuse in review\")");
 }
 
 #[test]
 fn every_source_says_what_it_is_for() {
     let found: Vec<_> = sources("")
         .iter()
-        .filter(|(_, text)| {
-            !text
-                .lines()
-                .next()
-                .is_some_and(|line| line.starts_with("//! "))
-        })
+        .filter(|(_, text)| !text.lines().next().is_some_and(|line| line.starts_with("//! ")))
         .map(|(path, _)| path.display().to_string())
         .collect();
     assert_none(&found, "a source begins with a //! header");
@@ -280,17 +250,12 @@ fn no_file_names_the_address_of_a_registry() {
 #[test]
 fn the_code_map_knows_every_folder_with_sources() {
     let architecture = read("ARCHITECTURE.md");
-    let (_, map) = architecture
-        .split_once("\n## Code map\n")
-        .expect("ARCHITECTURE.md has a code map");
+    let (_, map) =
+        architecture.split_once("\n## Code map\n").expect("ARCHITECTURE.md has a code map");
     let map = map.split("\n## ").next().unwrap_or(map);
     // Folders stand there in backquotes and end with a slash.
-    let known: Vec<_> = map
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|name| name.ends_with('/'))
-        .collect();
+    let known: Vec<_> =
+        map.split('`').skip(1).step_by(2).filter(|name| name.ends_with('/')).collect();
     let gone: Vec<_> = known
         .iter()
         .filter(|folder| !root().join(folder).is_dir())
@@ -308,10 +273,7 @@ fn the_code_map_knows_every_folder_with_sources() {
 #[test]
 fn the_pinned_compiler_is_the_one_that_is_asked_for() {
     let pinned: Table = read("rust-toolchain.toml").parse().expect("it is TOML");
-    let pinned = pinned["toolchain"]["channel"]
-        .as_str()
-        .expect("a channel")
-        .to_owned();
+    let pinned = pinned["toolchain"]["channel"].as_str().expect("a channel").to_owned();
     let wanted = manifest("")["workspace"]["package"]["rust-version"].clone();
     let wanted = wanted.as_str().expect("a version");
     assert!(

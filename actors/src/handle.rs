@@ -399,7 +399,8 @@ impl Handle {
         let core = &self.0.core;
         let Claim { queue, runner, slots, wait, alive } = claim;
         core.runners().polls(namespace, &queue, &runner, slots, core.now());
-        let _poll = Poll { core, namespace, runner: runner.id.clone(), slots };
+        let _poll =
+            Poll { core, namespace, queue: queue.clone(), runner: runner.id.clone(), slots };
         let (granting, mut granted) = oneshot::channel();
         let key = (namespace.clone(), queue);
         let ask = Ask { key, runner, slots, alive, granting };
@@ -572,6 +573,7 @@ impl Handle {
 struct Poll<'a> {
     core: &'a Core,
     namespace: &'a Namespace,
+    queue: Name,
     runner: Name,
     slots: u32,
 }
@@ -579,7 +581,7 @@ struct Poll<'a> {
 impl Drop for Poll<'_> {
     fn drop(&mut self) {
         let now = self.core.now();
-        self.core.runners().polled(self.namespace, &self.runner, self.slots, now);
+        self.core.runners().polled(self.namespace, &self.queue, &self.runner, self.slots, now);
     }
 }
 

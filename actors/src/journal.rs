@@ -196,6 +196,7 @@ impl Writer {
         while let Ok(first) = entries.recv() {
             let mut bytes = 0;
             let mut next = Some(first);
+            let mut yielded = false;
             while let Some(entry) = next {
                 bytes += entry.append.records.iter().map(|r| r.json.len()).sum::<usize>();
                 appends.push(entry.append);
@@ -203,6 +204,13 @@ impl Writer {
                 let room =
                     appends.len() < self.limits.batch_entries && bytes < self.limits.batch_bytes;
                 next = if room { entries.try_recv().ok() } else { None };
+                if next.is_none() && room && !yielded {
+                    // Whoever is about to decide gets the core first: on a busy machine the batch
+                    // grows, on an idle one this returns at once.
+                    yielded = true;
+                    std::thread::yield_now();
+                    next = entries.try_recv().ok();
+                }
             }
             if let Err(error) = self.commit(&mut appends, &mut dones) {
                 self.recover(entries, error);

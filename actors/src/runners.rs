@@ -57,13 +57,15 @@ pub struct Runners {
     known: HashMap<RunnerKey, Runner>,
     /// Who ever polled a queue.
     by_queue: HashMap<QueueKey, BTreeSet<Name>>,
+    /// Polls of a queue that wait now, and the slots they offer.
+    offers: HashMap<QueueKey, (usize, usize)>,
     limit: usize,
 }
 
 impl Runners {
     /// At most `limit` are remembered; beyond that the one unheard of for longest is forgotten.
     pub fn new(limit: usize) -> Self {
-        Self { known: HashMap::new(), by_queue: HashMap::new(), limit }
+        Self { known: HashMap::new(), by_queue: HashMap::new(), offers: HashMap::new(), limit }
     }
 
     /// A runner asks a queue for work.
@@ -91,17 +93,35 @@ impl Runners {
         runner.slots = slots;
         runner.offering = runner.offering.saturating_add(slots);
         runner.last_seen = now;
+        let key = (namespace.clone(), queue.clone());
         if runner.queues.insert(queue.clone(), now).is_none() {
-            let key = (namespace.clone(), queue.clone());
-            self.by_queue.entry(key).or_default().insert(info.id.clone());
+            self.by_queue.entry(key.clone()).or_default().insert(info.id.clone());
         }
+        let (polls, offered) = self.offers.entry(key).or_default();
+        *polls += 1;
+        *offered += slots as usize;
     }
 
     /// A poll ended, with work or without.
-    pub fn polled(&mut self, namespace: &Namespace, runner: &Name, slots: u32, now: Timestamp) {
+    pub fn polled(
+        &mut self,
+        namespace: &Namespace,
+        queue: &Name,
+        runner: &Name,
+        slots: u32,
+        now: Timestamp,
+    ) {
         if let Some(runner) = self.known.get_mut(&(namespace.clone(), runner.clone())) {
             runner.offering = runner.offering.saturating_sub(slots);
             runner.last_seen = now;
+        }
+        let key = (namespace.clone(), queue.clone());
+        if let Some((polls, offered)) = self.offers.get_mut(&key) {
+            *polls -= 1;
+            *offered -= slots as usize;
+            if *polls == 0 {
+                self.offers.remove(&key);
+            }
         }
     }
 
@@ -126,10 +146,9 @@ impl Runners {
         }
     }
 
-    /// Runners whose polls of a queue wait now, and the slots they offer.
+    /// Polls of a queue that wait now, and the slots they offer.
     pub fn offers(&self, key: &QueueKey) -> (usize, usize) {
-        let waiting = self.of_queue(key).filter(|r| r.offering > 0);
-        waiting.fold((0, 0), |(count, slots), r| (count + 1, slots + r.offering as usize))
+        self.offers.get(key).copied().unwrap_or_default()
     }
 
     /// All that ever polled a queue.
