@@ -29,6 +29,10 @@ pub(super) const READY: u8 = b'\n';
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Runs as the guard. Ends with its group.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the grace is the only thing left to wait for: the group's end cannot be waited on"
+)]
 pub(crate) fn guard() -> Result<Exit, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
