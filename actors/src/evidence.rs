@@ -140,6 +140,7 @@ pub(crate) fn rounded(span: Span) -> Span {
 pub(crate) fn of_timeout(core: &Core, due: &Due) -> String {
     let standing = &due.standing;
     let now = core.now();
+    let restarted = Timestamp(core.started.load(Ordering::Relaxed));
     let mut facts = match due.deadline.kind {
         DeadlineKind::ScheduleToStart => {
             let dispatch = dispatch(core, &standing.namespace, &standing.queue);
@@ -159,25 +160,28 @@ pub(crate) fn of_timeout(core: &Core, due: &Due) -> String {
         | DeadlineKind::ScheduleToClose
         | DeadlineKind::Waiting
         | DeadlineKind::Cancel
-        | DeadlineKind::Grace => lease_facts(due, now),
+        | DeadlineKind::Grace => lease_facts(due, now, restarted),
     };
-    let restarted = core.started.load(Ordering::Relaxed);
-    if standing.created_at.0 < restarted {
-        facts.push(format!("The server restarted at {} while it was live.", Timestamp(restarted)));
+    if standing.created_at < restarted {
+        facts.push(format!("The server restarted at {restarted} while it was live."));
     }
     facts.join(" ")
 }
 
-fn lease_facts(due: &Due, now: Timestamp) -> Vec<String> {
+/// What is known of a lease. Up to the restart its signs of life are not known: they are not
+/// logged, and the board counts from there.
+fn lease_facts(due: &Due, now: Timestamp, restarted: Timestamp) -> Vec<String> {
     let Some(held) = due.standing.held() else { return Vec::new() };
     let mut facts = vec![format!("Runner {} has held it since {}.", held.runner.id, held.since)];
-    if let Some(alive) = due.signs.alive {
+    if due.signs.alive.is_some_and(|alive| alive <= restarted) {
+        facts.push("It has not been heard from since the server restarted.".to_owned());
+    } else if let Some(alive) = due.signs.alive {
         facts.push(format!(
             "Its last sign of life was at {alive}, {} ago.",
             rounded(now.since(alive))
         ));
     }
-    if let Some(progressed) = due.signs.progressed {
+    if let Some(progressed) = due.signs.progressed.filter(|progressed| *progressed > restarted) {
         facts.push(format!("Its last event or progress was at {progressed}."));
     }
     facts

@@ -411,7 +411,16 @@ fn json(value: &impl Serialize) -> Bytes {
 
 /// Whether the runner is heard in these events: a lease's own words, not the server's.
 fn spoke(events: &[Event]) -> bool {
-    events.iter().any(|e| matches!(e.body, EventBody::Content(_) | EventBody::Progress(_)))
+    events.iter().any(|e| {
+        matches!(
+            e.body,
+            EventBody::Content(_)
+                | EventBody::Progress(_)
+                | EventBody::Waiting(_)
+                | EventBody::CancelDelivered(_)
+                | EventBody::CancelAcknowledged(_)
+        )
+    })
 }
 
 fn facets(state: &State) -> Facets {

@@ -104,8 +104,10 @@ pub struct Lease {
 pub enum Ending {
     /// By `complete`.
     Completed,
-    /// By `fail`, a timeout or the loss of its runner.
+    /// By `fail`.
     Failed,
+    /// By a timeout, the loss of its runner or a release: its runner said nothing of the kind.
+    Lost,
     /// By `cancelled` or a forced cancellation.
     Cancelled,
     /// By `wait` without hold.
@@ -349,7 +351,11 @@ impl State {
                 self.reason = Some(failed.reason);
                 self.error = Some(failed.error.clone());
                 self.question = None;
-                self.end_lease(Ending::Failed, event);
+                let how = match failed.reason {
+                    Reason::RunnerError | Reason::DefinitionInvalid => Ending::Failed,
+                    _ => Ending::Lost,
+                };
+                self.end_lease(how, event);
             }
             EventBody::RetryScheduled(retry) => {
                 self.phase = Phase::Pending;
@@ -357,7 +363,7 @@ impl State {
                 self.backing_off = retry.at > now;
                 self.question = None;
                 // Still there only when the lease never reached its runner.
-                self.end_lease(Ending::Failed, event);
+                self.end_lease(Ending::Lost, event);
             }
             EventBody::CancelRequested(cancel) => {
                 let before = self.cancel.take();
@@ -401,7 +407,7 @@ impl State {
             }
             EventBody::Failed(failed) => {
                 let error = Some(failed.error.clone());
-                self.finish(Phase::Failed, Some(failed.reason), error, Ending::Failed, event);
+                self.finish(Phase::Failed, Some(failed.reason), error, Ending::Lost, event);
             }
             EventBody::Cancelled(cancelled) => {
                 let (reason, error) = (Some(cancelled.reason), cancelled.error.clone());
@@ -453,6 +459,11 @@ impl State {
             self.transcript.interrupt();
             let (seq, at) = (event.seq, event.time);
             self.ended = Some(Ended { lease: lease.id, attempt: self.attempt, how, seq, at });
+        } else if let Some(ended) = &mut self.ended
+            && (ended.seq + 1, ended.at) == (event.seq, event.time)
+        {
+            // The same decision goes on: its caller was told the head after all of it.
+            ended.seq = event.seq;
         }
     }
 

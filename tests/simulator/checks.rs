@@ -452,7 +452,7 @@ impl Known {
             return Err(format!("{kind:?} of {at} ran out at {decided}, too early"));
         }
         let on_time = decided <= at.plus(late);
-        let from = at.max(excused_until).max(self.shadow.updated_at);
+        let from = at.max(excused_until).max(self.shadow.armed_anew);
         if !on_time && decided > from.plus(late) {
             return Err(format!("{kind:?} of {at} ran out at {decided}, too late"));
         }
@@ -465,7 +465,7 @@ impl Known {
         let mut armed =
             self.shadow.deadlines(newest(&self.heard.alive), newest(&self.heard.progressed));
         for (_, at) in &mut armed {
-            *at = (*at).max(self.shadow.updated_at);
+            *at = (*at).max(self.shadow.armed_anew);
         }
         armed
     }

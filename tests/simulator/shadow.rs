@@ -32,8 +32,9 @@ pub(crate) struct Shadow {
     pub(crate) queue: String,
     pub(crate) created_at: Timestamp,
     pub(crate) reason: Option<String>,
-    /// The newest change of timeouts: one that was made shorter may be due in the past.
-    pub(crate) updated_at: Timestamp,
+    /// When timeouts were last set or armed anew: one that was made shorter, or that could not be
+    /// acted upon before a wait began, may be due in the past.
+    pub(crate) armed_anew: Timestamp,
     /// The marks that runners and clients left, each at most once.
     pub(crate) marks: BTreeSet<u64>,
 }
@@ -108,6 +109,7 @@ impl Shadow {
             "execution.resumed" => {
                 said = mark(&data["input"]);
                 let (since, _) = self.question.take().ok_or("resumed, and nothing was asked")?;
+                self.armed_anew = at;
                 if data["requeued"] == true {
                     self.phase = Some(Phase::Pending);
                     self.due = at;
@@ -147,7 +149,7 @@ impl Shadow {
                 self.hear(at, false);
             }
             "execution.updated" => {
-                self.updated_at = at;
+                self.armed_anew = at;
                 if let Some(priority) = data["priority"].as_i64() {
                     self.priority = priority;
                 }

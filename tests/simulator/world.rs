@@ -137,7 +137,7 @@ pub(crate) struct Outcome {
 }
 
 /// Steps that a failure shows.
-const SHOWN: usize = 30000000;
+const SHOWN: usize = 30;
 /// Steps between two looks at everything that is cheap to look at, and at what is not.
 const LIGHT: u64 = 16;
 const HEAVY: u64 = 256;
