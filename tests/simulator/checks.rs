@@ -372,7 +372,7 @@ impl Checks {
                     });
                     self.check_batch(id, command, seq);
                 }
-                let lost = self.lost_mark(id, command, marks);
+                let lost = self.lost_mark(id, marks);
                 self.claim(Invariant::A, lost.is_none(), || {
                     format!("{id}: {command:?} is acknowledged, and #{lost:?} is not in the log")
                 });
@@ -423,12 +423,7 @@ impl Checks {
         });
     }
 
-    fn lost_mark(&self, id: ExecutionId, command: &Command, marks: &[u64]) -> Option<u64> {
-        // TODO: remove this exception with the defect it stands for: a `fail` under a lease that a
-        // timeout or the loss of its runner has ended is answered as if it had been recorded.
-        if matches!(command, Command::Fail { .. }) {
-            return None;
-        }
+    fn lost_mark(&self, id: ExecutionId, marks: &[u64]) -> Option<u64> {
         let shadow = &self.known.get(&id)?.shadow;
         marks.iter().find(|mark| !shadow.marks.contains(mark)).copied()
     }

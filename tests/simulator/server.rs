@@ -218,6 +218,10 @@ impl Server {
             }
             Err(_) => self.fail(env, batch, appends),
         }
+        if self.journal.len() >= env.settings.batch {
+            // A stall has left more than the next commit takes: the board learns late.
+            env.checks.excuse(env.now);
+        }
         self.sync(env);
         true
     }

@@ -402,10 +402,7 @@ impl Model {
     }
 
     fn is_told_again(&self, who: u8, end: End) -> bool {
-        // TODO: remove the second case with the defect it stands for: a `fail` under a lease that
-        // something else has ended is answered as if it had been recorded.
         self.ended == Some((self.lease(who), end))
-            || end == End::Failed && self.ended == Some((self.lease(who), End::Taken))
     }
 
     pub(crate) fn may_be_told_again(&self, who: u8, command: &Command) -> bool {
