@@ -8,7 +8,7 @@ use std::{
     net::TcpStream,
     path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::mpsc::{Receiver, sync_channel},
     time::{Duration, Instant},
 };
 
@@ -99,8 +99,11 @@ impl Drop for Process {
     }
 }
 
+/// More lines than any test's process prints, so that none waits for a test that does not read.
+const LINES: usize = 100_000;
+
 fn lines(from: impl std::io::Read + Send + 'static) -> Receiver<String> {
-    let (told, lines) = channel();
+    let (told, lines) = sync_channel(LINES);
     std::thread::spawn(move || {
         for line in BufReader::new(from).lines().map_while(Result::ok) {
             if told.send(line).is_err() {
