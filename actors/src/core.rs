@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use heartline_config::Config;
-use heartline_execution::{ExecutionId, Kind, LeaseId, Timestamp};
-use heartline_storage::ExecutionStore;
+use heartline_execution::{ExecutionId, Kind, LeaseId, Namespace, Timestamp};
+use heartline_storage::{Error as StoreError, ExecutionStore, PageLimits};
 use tokio::sync::Notify;
 
 use crate::{
@@ -88,6 +88,43 @@ impl Core {
         let now = self.now();
         let stirred = self.board().observe(standing, pulse, now);
         self.stir(stirred);
+    }
+
+    /// After a store has recovered: a commit whose outcome was unknown may have been durable. What
+    /// the log says of its execution is shown to watchers and put on the board.
+    pub(crate) fn reconcile(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+    ) -> Result<(), StoreError> {
+        let Some(state) = self.store.load(namespace, id)? else { return Ok(()) };
+        let feed = self.feeds.of(id);
+        let ended = Some(state.phase).filter(|phase| phase.is_terminal());
+        let (mut shown, _) = feed.head();
+        while feed.is_known() && shown < state.seq {
+            let limits = PageLimits {
+                events: self.config.feed.page_events,
+                bytes: self.config.feed.page_bytes,
+            };
+            let page = self.store.events(namespace, id, shown, state.seq, false, limits)?;
+            let Some(last) = page.events.last().map(|e| e.record.seq) else { break };
+            shown = last;
+            let records = page.events.into_iter().map(|e| e.record).collect();
+            feed.publish(records, ended.filter(|_| last == state.seq));
+        }
+        let standing = state.standing();
+        let (before, pulse) = {
+            let board = self.board();
+            (board.standing(id), board.pulse(id))
+        };
+        if before.as_deref() != Some(&standing) && !(before.is_none() && ended.is_some()) {
+            let lease = standing.held().map(|held| held.lease);
+            let same = before.as_ref().is_some_and(|b| b.held().map(|held| held.lease) == lease);
+            let fresh = || Arc::new(Pulse::new(self.now()));
+            let pulse = lease.map(|_| pulse.filter(|_| same).unwrap_or_else(fresh));
+            self.observe(standing, pulse);
+        }
+        Ok(())
     }
 
     /// Wakes what must look again.

@@ -13,7 +13,7 @@ use std::{
 
 use actix::{Actor, Addr, ArbiterHandle, Handler, Message, dev::ToEnvelope};
 use heartline_execution::{Command, ExecutionId, Namespace, Span, State, Timestamp, decide};
-use heartline_storage::Idempotency;
+use heartline_storage::{Append, Idempotency};
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
@@ -221,6 +221,7 @@ impl Directory {
         id: ExecutionId,
     ) -> Result<Found, Error> {
         self.back_off(id).await;
+        self.settled(namespace, id).await?;
         let store = Arc::clone(&self.core.store);
         let of = namespace.clone();
         let state = blocking(move || store.load(&of, id)).await??.ok_or(Error::NotFound)?;
@@ -228,6 +229,28 @@ impl Directory {
             return Ok(Found::Terminal(Box::new(state)));
         }
         Ok(Found::Actor(self.start(namespace, id, Some(state))))
+    }
+
+    /// Waits until whatever a dead actor left in the journal is done: what is read after this is
+    /// the log as it stays.
+    async fn settled(&self, namespace: &Namespace, id: ExecutionId) -> Result<(), Error> {
+        let full = Error::Overloaded { what: "journal.queue", retry_after: 1 };
+        let permit = self.core.journal.permit().ok_or(full)?;
+        // A barrier that expects what no log has: refused in its turn, which is all it is for.
+        let append = Append {
+            namespace: namespace.clone(),
+            id,
+            expected_seq: u64::MAX,
+            records: Vec::new(),
+            standing: None,
+            summary: None,
+            snapshot: None,
+            idempotency: None,
+        };
+        let (passed, passing) = oneshot::channel();
+        let done = Box::new(move |_| writer::answer(passed, ()));
+        self.core.journal.submit(permit, append, Arc::default(), done);
+        passing.await.map_err(|_| Error::Interrupted)
     }
 
     /// After crashes, the next actor waits: longer each time, so that a poisonous execution does
@@ -344,6 +367,9 @@ impl Directory {
         id: ExecutionId,
         evidence: String,
     ) -> Result<(), Error> {
+        // One writer: whatever is listed is not asked any more.
+        lock(&self.slots).remove(&id);
+        self.settled(namespace, id).await?;
         let store = Arc::clone(&self.core.store);
         let of = namespace.clone();
         let state = blocking(move || store.load(&of, id)).await??.ok_or(Error::NotFound)?;

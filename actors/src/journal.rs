@@ -5,7 +5,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
@@ -13,6 +13,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use heartline_execution::{ExecutionId, Namespace};
 use heartline_storage::{Append, ExecutionStore, Record, Refusal};
 
 use crate::{recent::Recent, views::JournalView};
@@ -32,6 +33,8 @@ pub type Completion = Box<dyn FnOnce(Result<Vec<Record>, Failure>) + Send>;
 
 struct Entry {
     append: Append,
+    /// Set when an earlier append of the same writer failed: then this one must fail, too.
+    poisoned: Arc<AtomicBool>,
     done: Completion,
     /// Held for its drop: gives the place back.
     _permit: Permit,
@@ -103,8 +106,13 @@ pub struct Journal {
     shared: Arc<Shared>,
 }
 
+/// Brings what the world was told in line with the log, for executions whose last commit had an
+/// unknown outcome. Runs on the journal's thread; may read the store.
+pub type Reconcile = Box<dyn Fn(&[(Namespace, ExecutionId)]) + Send + Sync>;
+
 struct Shared {
     figures: Mutex<Figures>,
+    reconcile: OnceLock<Reconcile>,
     healthy: AtomicBool,
     error: Mutex<Option<String>>,
 }
@@ -129,6 +137,7 @@ impl Journal {
         let (queue, entries) = crossbeam_channel::bounded(limits.queue);
         let shared = Arc::new(Shared {
             figures: Mutex::default(),
+            reconcile: OnceLock::new(),
             healthy: AtomicBool::new(true),
             error: Mutex::default(),
         });
@@ -140,6 +149,13 @@ impl Journal {
         Ok((journal, thread))
     }
 
+    /// What to do after a recovery; set once, before the first append.
+    pub fn on_recovery(&self, reconcile: Reconcile) {
+        if self.shared.reconcile.set(reconcile).is_err() {
+            tracing::error!("the journal was told twice what to do after a recovery");
+        }
+    }
+
     /// A place in the queue; `None` when it is full.
     pub fn permit(&self) -> Option<Permit> {
         let taken = self.permits.fetch_add(1, Ordering::AcqRel);
@@ -149,8 +165,14 @@ impl Journal {
 
     /// Hands over an append. Never blocks: every entry holds one of as many permits as the queue
     /// has places. If the thread is gone, `done` is told so here.
-    pub fn submit(&self, permit: Permit, append: Append, done: Completion) {
-        let entry = Entry { append, done, _permit: permit };
+    pub fn submit(
+        &self,
+        permit: Permit,
+        append: Append,
+        poisoned: Arc<AtomicBool>,
+        done: Completion,
+    ) {
+        let entry = Entry { append, poisoned, done, _permit: permit };
         if let Err(refused) = self.queue.send(entry) {
             let entry = refused.into_inner();
             (entry.done)(Err(Failure::Store("the journal has stopped".to_owned())));
@@ -199,8 +221,16 @@ impl Writer {
             let mut yielded = false;
             while let Some(entry) = next {
                 bytes += entry.append.records.iter().map(|r| r.json.len()).sum::<usize>();
-                appends.push(entry.append);
-                dones.push((entry.done, entry._permit));
+                if entry.poisoned.load(Ordering::Acquire) {
+                    let expected = entry.append.expected_seq;
+                    (entry.done)(Err(Failure::Moved(Refusal::Moved {
+                        expected,
+                        actual: expected,
+                    })));
+                } else {
+                    appends.push(entry.append);
+                    dones.push((entry.done, entry._permit));
+                }
                 let room =
                     appends.len() < self.limits.batch_entries && bytes < self.limits.batch_bytes;
                 next = if room { entries.try_recv().ok() } else { None };
@@ -212,8 +242,8 @@ impl Writer {
                     next = entries.try_recv().ok();
                 }
             }
-            if let Err(error) = self.commit(&mut appends, &mut dones) {
-                self.recover(entries, error);
+            if let Err((error, unknown)) = self.commit(&mut appends, &mut dones) {
+                self.recover(entries, error, &unknown);
             }
         }
     }
@@ -222,7 +252,7 @@ impl Writer {
         &mut self,
         appends: &mut Vec<Append>,
         dones: &mut Vec<(Completion, Permit)>,
-    ) -> Result<(), String> {
+    ) -> Result<(), (String, Vec<(Namespace, ExecutionId)>)> {
         let writes = appends.iter().filter(|a| !a.records.is_empty()).count() as u64;
         self.crash(CrashAt::BeforeCommit, writes);
         let began = Instant::now();
@@ -244,11 +274,11 @@ impl Writer {
                 let error = error.to_string();
                 tracing::error!(%error, appends = appends.len(), "a commit failed: writes are refused until the store recovers");
                 self.shared.set_error(Some(error.clone()));
-                appends.clear();
+                let unknown = appends.drain(..).map(|a| (a.namespace, a.id)).collect();
                 for (done, _permit) in dones.drain(..) {
                     done(Err(Failure::Store(error.clone())));
                 }
-                Err(error)
+                Err((error, unknown))
             }
         };
         self.crash(CrashAt::AfterAck, writes);
@@ -257,7 +287,12 @@ impl Writer {
     }
 
     /// Refuses everything and tries to bring the store back, until it is or everybody has gone.
-    fn recover(&self, entries: &Receiver<Entry>, error: String) {
+    fn recover(
+        &self,
+        entries: &Receiver<Entry>,
+        error: String,
+        unknown: &[(Namespace, ExecutionId)],
+    ) {
         let mut error = error;
         let mut next_try = Instant::now() + self.limits.recover_interval;
         loop {
@@ -267,6 +302,10 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {
                     match self.store.recover() {
                         Ok(()) => {
+                            // Before anybody writes again: what turned out to be durable is shown.
+                            if let Some(reconcile) = self.shared.reconcile.get() {
+                                reconcile(unknown);
+                            }
                             tracing::info!("the store has recovered: writes are accepted again");
                             self.shared.set_error(None);
                             return;

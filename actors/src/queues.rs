@@ -23,6 +23,9 @@ use crate::{
     writer::Wants,
 };
 
+/// After a claim that the server could not make, its executions rest this long.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// Whether the claimant's connection is still open.
 pub(crate) type Alive = Box<dyn Fn() -> bool + Send>;
 
@@ -177,7 +180,11 @@ async fn grant(
 ) -> Option<Ask> {
     let namespace = ask.key.0.clone();
     let claims = taken.iter().map(|id| claim(directory, &namespace, *id, &ask.runner));
-    let granted: Vec<Granted> = future::join_all(claims).await.into_iter().flatten().collect();
+    let claimed = future::join_all(claims).await;
+    if claimed.iter().any(Result::is_err) {
+        tokio::time::sleep(PAUSE).await;
+    }
+    let granted: Vec<Granted> = claimed.into_iter().flatten().flatten().collect();
     settle(core, &taken);
     if granted.is_empty() {
         return (!ask.granting.is_closed()).then_some(ask);
@@ -193,20 +200,20 @@ async fn claim(
     namespace: &Namespace,
     id: ExecutionId,
     runner: &RunnerInfo,
-) -> Option<Granted> {
+) -> Result<Option<Granted>, Error> {
     let lease = Core::new_lease_id();
     let command = Command::Claim { lease, runner: runner.clone() };
     match directory.execute(namespace, id, command, Wants::Full).await {
         Ok(answer) => {
-            let view = answer.view?;
-            let Reply::Claimed { attempt, heartbeat } = answer.reply else { return None };
-            Some(Granted { id, execution: view.full, attempt, lease, heartbeat })
+            let Some(view) = answer.view else { return Ok(None) };
+            let Reply::Claimed { attempt, heartbeat } = answer.reply else { return Ok(None) };
+            Ok(Some(Granted { id, execution: view.full, attempt, lease, heartbeat }))
         }
         // It has moved on meanwhile: cancelled, failed or purged. Its standing says so.
-        Err(Error::Rejected(_) | Error::NotFound) => None,
+        Err(Error::Rejected(_) | Error::NotFound) => Ok(None),
         Err(error) => {
             tracing::warn!(execution = %id, %error, "a claim could not be made; the execution stays in its queue");
-            None
+            Err(error)
         }
     }
 }

@@ -85,6 +85,15 @@ pub fn start(
     };
     let feeds = Arc::new(Feeds::new(Arc::clone(&store), feed_limits));
     let core = Arc::new(Core::new(config, store, journal, feeds));
+    let weak = Arc::downgrade(&core);
+    core.journal.on_recovery(Box::new(move |unknown| {
+        let Some(core) = weak.upgrade() else { return };
+        for (namespace, id) in unknown {
+            if let Err(error) = core.reconcile(namespace, *id) {
+                tracing::error!(execution = %id, %error, "the log could not be read after the recovery");
+            }
+        }
+    }));
     let mut boot = restore(&core)?;
     boot.took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     boot.summary = summary(&boot);

@@ -59,7 +59,7 @@ pub(crate) struct Status {
     /// Appends on their way.
     pub(crate) inflight: AtomicUsize,
     /// An append failed: the state in memory may be wrong and must be thrown away.
-    pub(crate) poisoned: AtomicBool,
+    pub(crate) poisoned: Arc<AtomicBool>,
     /// The terminal event is durable.
     pub(crate) over: AtomicBool,
 }
@@ -261,6 +261,7 @@ impl Writer {
         self.core.journal.submit(
             permit,
             append,
+            Arc::clone(&self.status.poisoned),
             Box::new(move |result| then(result.map(drop).map_err(unavailable))),
         );
     }
@@ -336,7 +337,9 @@ impl Writer {
             answering,
         };
         self.status.inflight.fetch_add(1, Ordering::AcqRel);
-        self.core.journal.submit(permit, append, Box::new(move |result| after.run(result)));
+        let poisoned = Arc::clone(&self.status.poisoned);
+        let done = Box::new(move |result| after.run(result));
+        self.core.journal.submit(permit, append, poisoned, done);
     }
 
     fn phase(&self) -> Phase {

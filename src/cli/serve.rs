@@ -111,9 +111,13 @@ pub(crate) fn serve(args: Args) -> Result<Exit, Error> {
     })
 }
 
+/// Said by others and of no use here: a client's malformed request is no error of the server, and
+/// what the listener does is told by the first lines. A directive in `log.filter` wins.
+const QUIET: &str = "actix_http=off,actix_server=warn";
+
 /// Starts the log, on standard error.
 pub(crate) fn log(config: &Config, filter: &str) -> Result<(), Error> {
-    let filter = EnvFilter::try_new(filter)
+    let filter = EnvFilter::try_new(format!("{QUIET},{filter}"))
         .map_err(|e| Error::Usage(format!("log.filter = {filter:?} is not a filter: {e}")))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log.format {

@@ -5,6 +5,7 @@
 use heartline_execution::{ExecutionId, Namespace, Place};
 use rocksdb::{DB, WriteBatch, WriteOptions};
 
+use crate::fence::Fence;
 use crate::{
     Append, Error, Idempotency, Refusal, Summary, Used,
     codec::{Fields, ID_LEN, push_id},
@@ -53,9 +54,15 @@ impl Writer {
             families: Families::of(db)?,
             rows: WriteBatch::with_capacity_bytes(size_hint(batch)),
         };
+        let mut fence = Fence::default();
         let outcomes = batch
             .iter()
-            .map(|append| self.stage(&mut staging, append))
+            .map(|append| match fence.refuses(append) {
+                Some(refusal) => Ok(Err(refusal)),
+                None => {
+                    self.stage(&mut staging, append).inspect(|outcome| fence.note(append, outcome))
+                }
+            })
             .collect::<Result<Vec<_>, _>>()?;
         if !staging.rows.is_empty() {
             self.apply(db, staging.rows)?;

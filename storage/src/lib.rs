@@ -8,6 +8,7 @@ mod codec;
 mod commit;
 mod facets;
 mod faulty;
+mod fence;
 mod heads;
 mod keys;
 mod lists;
@@ -246,7 +247,9 @@ pub struct Meta {
 /// from an async thread. All are safe to call at once from many threads; `commit` has one caller.
 pub trait ExecutionStore: Send + Sync + 'static {
     /// Makes a batch durable with one sync, in order, and answers each append in order. Appends of
-    /// one batch may build upon one another. Nothing of it is readable before it is durable.
+    /// one batch may build upon one another; once one with records is refused, so is every later one
+    /// of its execution in the batch, since its seq alone cannot tell whose it is. Nothing of it is
+    /// readable before it is durable.
     ///
     /// # Errors
     /// On [`Error`] none may be acknowledged and the outcome of each is unknown; every later call

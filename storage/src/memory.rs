@@ -11,6 +11,7 @@ use std::{
 
 use heartline_execution::{Event, ExecutionId, Namespace, Place, Standing, State, state::apply};
 
+use crate::fence::Fence;
 use crate::{
     Append, Cursor, Error, ExecutionStore, FORMAT, Facets, Idempotency, Listing, Meta, Page,
     PageLimits, Query, Record, Refusal, Row, Stored, Used, reads::Filling, search::order,
@@ -149,7 +150,16 @@ impl Disk {
 impl ExecutionStore for MemoryStore {
     fn commit(&self, batch: &[Append]) -> Result<Vec<Result<(), Refusal>>, Error> {
         let mut disk = self.disk()?;
-        Ok(batch.iter().map(|append| disk.append(append)).collect())
+        let mut fence = Fence::default();
+        let answer = |append| match fence.refuses(append) {
+            Some(refusal) => Err(refusal),
+            None => {
+                let outcome = disk.append(append);
+                fence.note(append, &outcome);
+                outcome
+            }
+        };
+        Ok(batch.iter().map(answer).collect())
     }
 
     fn events(

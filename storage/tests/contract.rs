@@ -82,7 +82,7 @@ for_every_store!(
     an_append_at_the_wrong_seq_is_refused_and_changes_nothing,
     records_that_leave_a_hole_are_refused,
     appends_of_one_batch_build_upon_one_another,
-    a_refused_append_leaves_the_others_of_its_batch_alone,
+    a_refused_append_ends_its_log_for_the_batch_and_leaves_others_alone,
     an_empty_append_is_a_barrier_and_leaves_no_trace,
     pages_keep_their_limits_and_say_exactly_whether_there_is_more,
     a_state_is_the_same_from_a_snapshot_and_from_the_log,
@@ -159,16 +159,17 @@ fn appends_of_one_batch_build_upon_one_another(fixture: impl Fixture) {
     assert_eq!(live(store).into_iter().collect::<Vec<_>>(), [(b.id, Phase::InProgress)]);
 }
 
-fn a_refused_append_leaves_the_others_of_its_batch_alone(fixture: impl Fixture) {
+fn a_refused_append_ends_its_log_for_the_batch_and_leaves_others_alone(fixture: impl Fixture) {
     let store = fixture.store();
     let (mut a, mut b) = (Story::new("default", 1), Story::new("default", 2));
     let create = a.create();
     let again = keyed(create.clone(), "k");
-    let batch = [create, again, b.create(), a.start("r")];
+    // What follows a refusal would fit by its seq, and may be of the writer that was refused.
+    let batch = [create, again, b.create(), a.start("r"), b.start("r")];
     let outcome = store.commit(&batch).unwrap();
-    let moved = Refusal::Moved { expected: 0, actual: 1 };
-    assert_eq!(outcome, [Ok(()), Err(moved), Ok(()), Ok(())]);
-    a.expect_in(store);
+    let moved = |expected| Err(Refusal::Moved { expected, actual: 1 });
+    assert_eq!(outcome, [Ok(()), moved(0), Ok(()), moved(1), Ok(())]);
+    assert_eq!(store.head(&a.namespace, a.id).unwrap(), Some(1));
     b.expect_in(store);
     assert_eq!(store.used(&a.namespace, "k").unwrap(), None);
 }
