@@ -400,6 +400,12 @@ impl Board {
         self.queues.get(key)?.scheduled.first().map(|(due, ..)| *due)
     }
 
+    /// How many stand in a queue, due or not, and how many of it are leased: at once, however many
+    /// there are.
+    pub fn standing_in(&self, key: &QueueKey) -> (usize, usize) {
+        self.queues.get(key).map_or((0, 0), |q| (q.ready.len() + q.scheduled.len(), q.leased))
+    }
+
     /// A queue in figures; zeros for one that holds nothing.
     pub fn queue(&self, key: &QueueKey, now: Timestamp) -> QueueFigures {
         let Some(queue) = self.queues.get(key) else { return QueueFigures::default() };

@@ -145,13 +145,10 @@ pub(crate) fn of_timeout(core: &Core, due: &Due) -> String {
         DeadlineKind::ScheduleToStart => {
             let dispatch = dispatch(core, &standing.namespace, &standing.queue);
             let key = (standing.namespace.clone(), standing.queue.clone());
-            let queue = core.board().queue(&key, now);
+            let (waiting, leased) = core.board().standing_in(&key);
             vec![
                 dispatch.message,
-                format!(
-                    "{} executions wait in the queue, {} are in progress.",
-                    queue.depth, queue.in_progress
-                ),
+                format!("Executions in the queue: {waiting}; in progress: {leased}."),
             ]
         }
         DeadlineKind::Heartbeat
