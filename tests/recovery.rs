@@ -1,8 +1,8 @@
 //! The real binary under load, killed, started again and audited: what was acknowledged is there,
 //! once, where it was said to be, and nothing is left in limbo.
 //!
-//! Deliberately absent: damage to files on disk, which the storage crate's own tests inflict, and
-//! the lifecycle of a server that nobody kills.
+//! The disk fails and becomes full under it, too. Deliberately absent: damage to files on disk, which
+//! the storage crate's own tests inflict, and the lifecycle of a server that nobody kills.
 
 mod recovery {
     #[path = "../simulator/chance.rs"]
@@ -12,6 +12,7 @@ mod recovery {
     mod api;
     mod audit;
     mod clients;
+    mod disk;
     mod exact;
     mod folder;
     mod ledger;

@@ -6,6 +6,7 @@
 
 mod codec;
 mod commit;
+mod disk;
 mod facets;
 mod faulty;
 mod fence;
@@ -159,7 +160,7 @@ pub enum Error {
         what: String,
     },
     /// It failed before and has not recovered.
-    #[error("the store is unhealthy since a failed write: {0}")]
+    #[error("nothing is written since a write failed: {0}")]
     Unhealthy(String),
 }
 
@@ -252,8 +253,10 @@ pub trait ExecutionStore: Send + Sync + 'static {
     /// readable before it is durable.
     ///
     /// # Errors
-    /// On [`Error`] none may be acknowledged and the outcome of each is unknown; every later call
-    /// is refused with [`Error::Unhealthy`] until [`ExecutionStore::recover`] succeeds.
+    /// On [`Error`] none may be acknowledged and the outcome of each is unknown; until
+    /// [`ExecutionStore::recover`] succeeds every later write is refused with [`Error::Unhealthy`],
+    /// and so is every question for the head or the state of an execution of that batch. Other
+    /// reads may go on, and show nothing of the batch.
     fn commit(&self, batch: &[Append]) -> Result<Vec<Result<(), Refusal>>, Error>;
 
     /// Events with `after < seq <= until`, verified against the hash chain. With `lifecycle_only`
@@ -294,6 +297,6 @@ pub trait ExecutionStore: Send + Sync + 'static {
     fn healthy(&self) -> Result<(), Error>;
 
     /// Tries to become healthy again (reopens what must be reopened) and proves it with a synced
-    /// write.
+    /// write. Nothing can be read while it reopens.
     fn recover(&self) -> Result<(), Error>;
 }

@@ -1,9 +1,12 @@
 //! [`RocksStore`]: the store on disk.
 //!
-//! After a failed write nothing is believed any more: the database is closed and opened again, and
-//! what its log holds then is the truth. Until that has worked every call is refused.
+//! After a failed write nothing is written any more: once the disk works again the database is
+//! closed and opened anew, and what its log holds then is the truth. Until then what was settled
+//! before is still read; of the executions in the failed write nobody knows where they stand, and
+//! to say so is all that is said of them.
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
 };
@@ -16,19 +19,26 @@ use crate::{
     Used,
     codec::id_from,
     commit::{Writer, decode_used},
-    keys,
+    disk, keys,
     open::{Claim, next_epoch, probe},
     options::Options,
     reads::{Families, Reader, failed},
     standing,
 };
 
+/// A write has failed and nothing has been opened anew since.
+struct Fault {
+    why: String,
+    /// What was in that write: it may turn out to be durable, or not.
+    unknown: HashSet<(Namespace, ExecutionId)>,
+}
+
 /// Keeps executions in a data folder; one process at a time.
 pub struct RocksStore {
     options: Options,
     meta: Meta,
-    /// Why it is unhealthy, if it is.
-    fault: Mutex<Option<String>>,
+    /// While it is unhealthy.
+    fault: Mutex<Option<Fault>>,
     /// Taken before `db`.
     writer: Mutex<Writer>,
     /// `None` only after a recovery that failed.
@@ -70,7 +80,7 @@ impl RocksStore {
         &self.folder
     }
 
-    fn fault(&self) -> MutexGuard<'_, Option<String>> {
+    fn fault(&self) -> MutexGuard<'_, Option<Fault>> {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -88,33 +98,69 @@ impl RocksStore {
         self.db.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What was durable before a failed write is readable after it, too: RocksDB shows nothing
+    /// that it could not sync.
     fn read<T>(&self, read: impl FnOnce(&DB) -> Result<T, Error>) -> Result<T, Error> {
-        self.healthy()?;
         match &*self.db() {
             Some(db) => read(db),
-            None => Err(Error::Unhealthy("it is closed".to_owned())),
+            None => Err(self.healthy().err().unwrap_or_else(closed)),
         }
     }
 
-    /// A write; if it fails nothing is done any more until recovery.
+    /// Reads where an execution stands.
+    fn read_head<T>(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+        read: impl FnOnce(&DB) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Some(Fault { why, unknown }) = &*self.fault()
+            && unknown.contains(&(namespace.clone(), id))
+        {
+            return Err(Error::Unhealthy(why.clone()));
+        }
+        self.read(read)
+    }
+
+    /// A write about `these`; if it fails nothing is written any more until recovery.
     fn write<T>(
         &self,
         writer: &mut Writer,
+        these: impl Iterator<Item = (Namespace, ExecutionId)>,
         write: impl FnOnce(&mut Writer, &DB) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        self.healthy()?;
         self.read(|db| {
             write(writer, db).inspect_err(|error| {
                 writer.forget_all();
-                self.fault().get_or_insert_with(|| error.to_string());
-                tracing::error!(%error, "a write failed; the store refuses until it has recovered");
+                let why = match error {
+                    Error::Io(why) => why.clone(),
+                    Error::Corrupt { .. } | Error::Unhealthy(_) => error.to_string(),
+                };
+                let fault = Fault { why, unknown: these.collect() };
+                *self.fault() = Some(fault);
+                tracing::error!(%error, "a write failed; no more until the store has recovered");
             })
         })
     }
+
+    /// It stays unhealthy, now for this reason.
+    fn still(&self, why: String) -> Error {
+        let mut fault = self.fault();
+        let unknown = fault.take().map(|fault| fault.unknown).unwrap_or_default();
+        *fault = Some(Fault { why: why.clone(), unknown });
+        Error::Io(why)
+    }
+}
+
+fn closed() -> Error {
+    Error::Unhealthy("it is closed".to_owned())
 }
 
 impl ExecutionStore for RocksStore {
     fn commit(&self, batch: &[Append]) -> Result<Vec<Result<(), Refusal>>, Error> {
-        self.write(&mut self.writer(), |writer, db| writer.commit(db, batch))
+        let these = batch.iter().map(|append| (append.namespace.clone(), append.id));
+        self.write(&mut self.writer(), these, |writer, db| writer.commit(db, batch))
     }
 
     fn events(
@@ -137,11 +183,11 @@ impl ExecutionStore for RocksStore {
     }
 
     fn head(&self, namespace: &Namespace, id: ExecutionId) -> Result<Option<u64>, Error> {
-        self.read(|db| Reader::of(db)?.last_seq(namespace, id))
+        self.read_head(namespace, id, |db| Reader::of(db)?.last_seq(namespace, id))
     }
 
     fn load(&self, namespace: &Namespace, id: ExecutionId) -> Result<Option<State>, Error> {
-        self.read(|db| Reader::of(db)?.load(namespace, id))
+        self.read_head(namespace, id, |db| Reader::of(db)?.load(namespace, id))
     }
 
     fn live(&self, visit: &mut dyn FnMut(Standing)) -> Result<(), Error> {
@@ -181,10 +227,12 @@ impl ExecutionStore for RocksStore {
 
     fn purge(&self, namespace: &Namespace, id: ExecutionId) -> Result<bool, Error> {
         let mut writer = self.writer();
+        self.healthy()?;
         let Some(rows) = self.read(|db| writer.stage_purge(db, namespace, id))? else {
             return Ok(false);
         };
-        self.write(&mut writer, |writer, db| writer.apply(db, rows)).map(|()| true)
+        let this = std::iter::once((namespace.clone(), id));
+        self.write(&mut writer, this, |writer, db| writer.apply(db, rows)).map(|()| true)
     }
 
     fn meta(&self) -> Meta {
@@ -194,13 +242,17 @@ impl ExecutionStore for RocksStore {
     fn healthy(&self) -> Result<(), Error> {
         match &*self.fault() {
             None => Ok(()),
-            Some(why) => Err(Error::Unhealthy(why.clone())),
+            Some(fault) => Err(Error::Unhealthy(fault.why.clone())),
         }
     }
 
     fn recover(&self) -> Result<(), Error> {
         let mut writer = self.writer();
         writer.forget_all();
+        // What is open can be read; it is closed only for one that is likely to open.
+        if self.db().is_some() {
+            disk::try_out(&self.folder).map_err(|error| self.still(error.to_string()))?;
+        }
         let mut slot = self.db.write().unwrap_or_else(PoisonError::into_inner);
         // Closing comes first: two databases on one folder are one too many.
         *slot = None;
@@ -215,10 +267,7 @@ impl ExecutionStore for RocksStore {
                 *self.fault() = None;
                 Ok(())
             }
-            Err(why) => {
-                *self.fault() = Some(why.clone());
-                Err(Error::Io(why))
-            }
+            Err(why) => Err(self.still(why)),
         }
     }
 }

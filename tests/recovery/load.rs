@@ -31,7 +31,7 @@ const UNCLAIMED: usize = 3;
 
 /// When the server is killed.
 #[derive(Debug)]
-enum Moment {
+pub(super) enum Moment {
     /// With the n-th request from now.
     Sent(u64),
     /// With the n-th answer from now.
@@ -99,7 +99,7 @@ async fn what_was_acknowledged_survives_twenty_kills_at_random_moments() {
 
 /// Everything that is there against everything that was said, and whether that was enough to
 /// prove anything.
-async fn audit(world: &Shared, unclaimed: &[String]) {
+pub(super) async fn audit(world: &Shared, unclaimed: &[String]) {
     let audit = Audit::read(&world.api).await;
     let book = world.ledger.open();
     audit.check(&book);
@@ -119,13 +119,13 @@ async fn audit(world: &Shared, unclaimed: &[String]) {
 }
 
 /// The producers and the watchers at work.
-struct Clients {
+pub(super) struct Clients {
     producers: JoinSet<()>,
     watchers: JoinSet<()>,
 }
 
 impl Clients {
-    fn start(world: &Shared, chance: &mut Chance) -> Self {
+    pub(super) fn start(world: &Shared, chance: &mut Chance) -> Self {
         let (to_watch, feed) = mpsc::channel(64);
         let feed = Arc::new(Mutex::new(feed));
         let (mut producers, mut watchers) = (JoinSet::new(), JoinSet::new());
@@ -143,7 +143,7 @@ impl Clients {
     }
 
     /// Returns never, and panics with the first client that does.
-    async fn give_up(&mut self) {
+    pub(super) async fn give_up(&mut self) {
         let ended = tokio::select! {
             Some(ended) = self.producers.join_next() => ended,
             Some(ended) = self.watchers.join_next() => ended,
@@ -152,7 +152,7 @@ impl Clients {
     }
 
     /// Waits until the producers have left nothing and the watchers have seen all of it.
-    async fn finish(&mut self) {
+    pub(super) async fn finish(&mut self) {
         while let Some(ended) = self.producers.join_next().await {
             ended.expect("a producer keeps to the contract");
         }
@@ -163,7 +163,7 @@ impl Clients {
 }
 
 /// A seed of its own for each run; `RECOVERY_SEED` takes it instead.
-fn chance() -> Chance {
+pub(super) fn chance() -> Chance {
     let given = std::env::var("RECOVERY_SEED").ok().map(|seed| seed.parse().expect("a number"));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than 1970");
     let seed = given.unwrap_or(now.as_nanos() as u64);
@@ -171,7 +171,7 @@ fn chance() -> Chance {
     Chance::new(seed)
 }
 
-async fn create_unclaimed(world: &Shared) -> Vec<String> {
+pub(super) async fn create_unclaimed(world: &Shared) -> Vec<String> {
     let mut ids = Vec::new();
     for number in 0..UNCLAIMED {
         let key = format!("unclaimed-{number}");
@@ -187,19 +187,19 @@ async fn create_unclaimed(world: &Shared) -> Vec<String> {
 }
 
 /// Keeps the server: kills it, starts it again, and says how it is.
-struct Keeper<'a> {
+pub(super) struct Keeper<'a> {
     site: &'a Site,
     server: Server,
     life: watch::Sender<Life>,
-    closing: watch::Sender<bool>,
-    world: Shared,
+    pub(super) closing: watch::Sender<bool>,
+    pub(super) world: Shared,
     /// At random moments.
     kills: usize,
     epoch: u64,
 }
 
 impl<'a> Keeper<'a> {
-    async fn start(site: &'a Site) -> Self {
+    pub(super) async fn start(site: &'a Site) -> Self {
         let server = site.start().await;
         let (life, seen) = watch::channel(Life { generation: 1, up: true, doomed: false });
         let (closing, is_closing) = watch::channel(false);
@@ -215,17 +215,30 @@ impl<'a> Keeper<'a> {
     }
 
     /// Waits for the moment and sees the server die.
-    async fn kill(&mut self, moment: &Moment) {
+    pub(super) async fn kill(&mut self, moment: &Moment) {
+        if let Moment::Point(point, n) = *moment {
+            return self.doom(point, n).await;
+        }
+        self.pass(moment).await;
+        self.set_up(false);
+        self.server.kill().await;
+        self.kills += 1;
+    }
+
+    /// Waits for a moment that the clients make.
+    pub(super) async fn pass(&self, moment: &Moment) {
         let traffic = &self.world.traffic;
         match *moment {
             Moment::Sent(n) => pass(&traffic.sent, n).await,
             Moment::Answered(n) => pass(&traffic.answered, n).await,
             Moment::Watched(n) => pass(&traffic.watched, n).await,
-            Moment::Point(point, n) => return self.doom(point, n).await,
+            Moment::Point(..) => {}
         }
-        self.life.send_modify(|life| life.up = false);
-        self.server.kill().await;
-        self.kills += 1;
+    }
+
+    /// Whether clients may count on the server that runs.
+    pub(super) fn set_up(&self, up: bool) {
+        self.life.send_modify(|life| life.up = up);
     }
 
     /// Replaces the server by one that kills itself, and sees it die.
@@ -239,7 +252,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// Starts a server, perhaps after one that was killed on its way up.
-    async fn restart(&mut self, on_the_way: Option<usize>) {
+    pub(super) async fn restart(&mut self, on_the_way: Option<usize>) {
         if let Some(lines) = on_the_way {
             let mut server = self.site.launch(&[]);
             server.on_its_way(lines).await;

@@ -7,7 +7,7 @@ use std::{
     fs,
     net::{Ipv4Addr, TcpListener},
     os::unix::process::ExitStatusExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     sync::atomic::{AtomicU16, Ordering},
     time::Duration,
@@ -46,6 +46,11 @@ impl Site {
     pub(crate) fn with(mut self, variable: &'static str, value: impl ToString) -> Self {
         self.settings.push((variable, value.to_string()));
         self
+    }
+
+    /// The folder of everything here.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -111,8 +116,17 @@ impl Site {
 
     /// No server here has complained of a fault of its own.
     pub(crate) fn assert_no_errors_logged(&self) {
+        self.assert_not_logged(&["ERROR", "panicked at"]);
+    }
+
+    /// No server here has complained of more than its disk.
+    pub(crate) fn assert_nothing_panicked(&self) {
+        self.assert_not_logged(&["panicked at"]);
+    }
+
+    fn assert_not_logged(&self, words: &[&str]) {
         let lines = self.log.borrow();
-        let bad = |line: &&String| line.contains("ERROR") || line.contains("panicked at");
+        let bad = |line: &&String| words.iter().any(|word| line.contains(word));
         let found: Vec<_> = lines.iter().filter(bad).collect();
         assert!(found.is_empty(), "the server logged errors: {found:#?}");
     }
