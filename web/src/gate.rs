@@ -1,5 +1,5 @@
-//! What every request passes, coming and going: host and origin checks, the request's id, its
-//! span, its count, and the body of a problem.
+//! What every request passes, coming and going: host and origin checks, what pages of listed
+//! origins are told, the request's id, its span, its count, and the body of a problem.
 //!
 //! One hand-written future with nothing boxed: this is on the path of every posted event.
 
@@ -21,6 +21,7 @@ use tracing::Span;
 
 use crate::{
     app::{App, REQUEST_ID},
+    cors,
     error::{Code, Problem},
     metrics::Route,
 };
@@ -74,11 +75,14 @@ where
             path = request.path(),
         );
         let app = Arc::clone(&self.app);
-        let way = match app.hosts.check(request.uri(), request.headers()) {
-            Ok(()) => Way::Open { future: self.inner.call(request) },
-            Err(problem) => Way::Refused { refusal: Some(Box::new((request, problem))) },
+        let (way, page) = match app.hosts.check(request.uri(), request.headers()) {
+            Ok(Some(page)) if cors::is_preflight(&request) => {
+                (Way::Preflight { request: Some(Box::new(request)) }, Some(page))
+            }
+            Ok(page) => (Way::Open { future: self.inner.call(request) }, page),
+            Err(problem) => (Way::Refused { refusal: Some(Box::new((request, problem))) }, None),
         };
-        Passage { way, app, id: Some(id), span, began }
+        Passage { way, app, id: Some(id), page, span, began }
     }
 }
 
@@ -86,7 +90,8 @@ pin_project! {
     #[project = WayProjected]
     enum Way<F> {
         Open { #[pin] future: F },
-        // Boxed: rare, and it would make every passage large.
+        // Boxed as the next: rare, and it would make every passage large.
+        Preflight { request: Option<Box<ServiceRequest>> },
         Refused { refusal: Option<Box<(ServiceRequest, Problem)>> },
     }
 }
@@ -98,6 +103,8 @@ pin_project! {
         way: Way<F>,
         app: Arc<App>,
         id: Option<HeaderValue>,
+        // The listed origin whose page asks.
+        page: Option<HeaderValue>,
         span: Span,
         began: Instant,
     }
@@ -115,13 +122,24 @@ where
         let _entered = this.span.enter();
         let response = match this.way.project() {
             WayProjected::Open { future } => ready!(future.poll(context))?.map_into_left_body(),
+            WayProjected::Preflight { request } => {
+                let request = request.take().expect("polled again after it was ready");
+                request.into_response::<BoxBody, _>(cors::preflight()).map_into_right_body()
+            }
             WayProjected::Refused { refusal } => {
                 let (request, problem) = *refusal.take().expect("polled again after it was ready");
                 request.error_response(problem).map_into_right_body()
             }
         };
         let id = this.id.take().expect("polled again after it was ready");
-        Poll::Ready(Ok(finish(this.app, response, id, *this.began)))
+        let mut response = finish(this.app, response, id, *this.began);
+        if let Some(origin) = this.page.take() {
+            cors::allow(response.headers_mut(), origin);
+        }
+        if this.app.hosts.lists_origins() {
+            cors::vary(response.headers_mut());
+        }
+        Poll::Ready(Ok(response))
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use actix_web::http::{
     Uri,
-    header::{self, HeaderMap},
+    header::{self, HeaderMap, HeaderValue},
 };
 
 use crate::{
@@ -44,11 +44,16 @@ impl Hosts {
         Self { hosts, origins: lower(origins) }
     }
 
-    /// Checks `Host` and, where there is one, `Origin`.
+    /// Checks `Host` and, where there is one, `Origin`. Gives the origin where it is not the
+    /// server's own but on the list.
     ///
     /// # Errors
     /// 400 without a host, 403 for one that is not on its list.
-    pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(crate) fn check(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Option<HeaderValue>, Problem> {
         let mut all = headers.get_all(header::HOST);
         let host = all.next().and_then(|value| value.to_str().ok());
         let Some(host) = host.filter(|_| all.next().is_none()) else {
@@ -64,9 +69,13 @@ impl Hosts {
                 return Err(Problem::new(Code::HostNotAllowed, detail));
             }
         }
-        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
-        if origin.to_str().is_ok_and(|origin| self.allows_origin(origin, host)) {
-            return Ok(());
+        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(None) };
+        let text = origin.to_str().unwrap_or_default();
+        if is_own(text, host) {
+            return Ok(None);
+        }
+        if self.origins.iter().any(|known| known.eq_ignore_ascii_case(text)) {
+            return Ok(Some(origin.clone()));
         }
         let shown = String::from_utf8_lossy(origin.as_bytes());
         let detail = format!(
@@ -84,14 +93,18 @@ impl Hosts {
         })
     }
 
-    /// The server's own pages, behind a TLS proxy or not, and those on the list.
-    fn allows_origin(&self, origin: &str, host: &str) -> bool {
-        let own = ["http://", "https://"]
-            .iter()
-            .filter_map(|scheme| origin.strip_prefix(scheme))
-            .any(|rest| rest.eq_ignore_ascii_case(host));
-        own || self.origins.iter().any(|known| known.eq_ignore_ascii_case(origin))
+    /// Whether any origin but the server's own may call: then answers differ by origin.
+    pub(crate) fn lists_origins(&self) -> bool {
+        !self.origins.is_empty()
     }
+}
+
+/// The server's own pages, behind a TLS proxy or not.
+fn is_own(origin: &str, host: &str) -> bool {
+    ["http://", "https://"]
+        .iter()
+        .filter_map(|scheme| origin.strip_prefix(scheme))
+        .any(|rest| rest.eq_ignore_ascii_case(host))
 }
 
 /// `name` of `name:port`, `[::1]` of `[::1]:port`.
@@ -114,7 +127,7 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(header::ORIGIN, HeaderValue::from_str(origin).unwrap());
         }
-        hosts.check(&Uri::from_static("/x"), &headers).map_err(|p| p.code())
+        hosts.check(&Uri::from_static("/x"), &headers).map(drop).map_err(|p| p.code())
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod answer;
 mod app;
 mod body;
 mod connection;
+mod cors;
 mod drain;
 mod encode;
 mod error;
