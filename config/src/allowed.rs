@@ -128,7 +128,8 @@ impl fmt::Display for Allowed {
             ),
             Allowed::Span(low, high) => write!(
                 f,
-                "a duration such as \"1m30s\", from {} to {}",
+                "a duration such as \"1m30s\" or \"7d\", with the units d, h, m, s, ms and us, \
+                 from {} to {}",
                 span::print(*low),
                 span::print(*high)
             ),

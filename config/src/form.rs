@@ -2,12 +2,13 @@
 //!
 //! Each module is for `#[serde(with = …)]`, so that settings keep the types that code wants.
 
-/// Durations, as the wire spells them.
+/// Durations, as the wire spells them: days are read as 24 hours, hours are the largest unit
+/// that is written.
 pub(crate) mod span {
     use std::time::Duration;
 
     use jiff::{
-        SignedDuration,
+        SignedDuration, SpanRelativeTo,
         fmt::friendly::{Designator, Spacing, SpanParser, SpanPrinter},
     };
     use serde::{Deserialize, Deserializer, Serializer, de};
@@ -20,7 +21,9 @@ pub(crate) mod span {
         if text.len() > TEXT_MAX {
             return None;
         }
-        let signed = PARSER.parse_duration(text).ok()?;
+        let with_days =
+            || PARSER.parse_span(text)?.to_duration(SpanRelativeTo::days_are_24_hours());
+        let signed = PARSER.parse_duration(text).or_else(|_| with_days()).ok()?;
         Duration::try_from(signed).ok()
     }
 
@@ -116,11 +119,13 @@ mod tests {
             ("100ms", Duration::from_millis(100)),
             ("1m30s", Duration::from_secs(90)),
             ("75s", Duration::from_secs(75)),
+            ("7d", Duration::from_secs(7 * 86_400)),
+            ("1d12h", Duration::from_secs(36 * 3_600)),
         ] {
             assert_eq!(span::parse(text), Some(duration));
             assert_eq!(span::parse(&span::print(duration)), Some(duration));
         }
-        for wrong in ["", "30", "-5s", "soon"] {
+        for wrong in ["", "30", "-5s", "soon", "1mo", "1y"] {
             assert_eq!(span::parse(wrong), None, "{wrong}");
         }
     }

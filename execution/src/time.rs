@@ -4,7 +4,10 @@
 
 use std::{fmt, str::FromStr};
 
-use jiff::fmt::friendly::{Designator, Spacing, SpanParser, SpanPrinter};
+use jiff::{
+    SpanRelativeTo,
+    fmt::friendly::{Designator, Spacing, SpanParser, SpanPrinter},
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Microseconds since the Unix epoch, UTC.
@@ -42,7 +45,8 @@ impl FromStr for Timestamp {
     }
 }
 
-/// A duration in microseconds; on the wire a string such as `"30s"`, `"1m30s"` or `"250ms"`.
+/// A duration in microseconds; on the wire a string such as `"30s"`, `"1m30s"` or `"250ms"`. Days
+/// are read, as 24 hours each; what is written has hours as its largest unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Span(pub u64);
 
@@ -70,7 +74,9 @@ impl Span {
 
 /// Why a string is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a duration is a string such as \"30s\", \"1m30s\", \"250ms\" or \"2h\"")]
+#[error(
+    "a duration is a string such as \"30s\", \"1m30s\" or \"7d\", with the units d, h, m, s, ms and us"
+)]
 pub struct SpanError;
 
 impl fmt::Display for Span {
@@ -91,7 +97,11 @@ impl FromStr for Span {
         if text.len() > 64 {
             return Err(SpanError);
         }
-        let duration = PARSER.parse_duration(text).map_err(|_| SpanError)?;
+        // Months and years have no length of their own and stay errors.
+        let with_days =
+            || PARSER.parse_span(text)?.to_duration(SpanRelativeTo::days_are_24_hours());
+        let duration =
+            PARSER.parse_duration(text).or_else(|_| with_days()).map_err(|_| SpanError)?;
         u64::try_from(duration.as_micros()).map(Self).map_err(|_| SpanError)
     }
 }
@@ -137,8 +147,21 @@ mod tests {
             assert_eq!(span.to_string(), text);
         }
         assert_eq!("0s".parse(), Ok(Span(0)));
-        for wrong in ["", "30", "-5s", "soon", "1 fortnight"] {
+        for wrong in ["", "30", "-5s", "soon", "1 fortnight", "1mo", "1y", "99999999999999d"] {
             assert_eq!(wrong.parse::<Span>(), Err(SpanError), "{wrong}");
         }
+    }
+
+    #[test]
+    fn days_are_read_and_written_as_hours() {
+        for (text, hours, written) in
+            [("7d", 168, "168h"), ("1d12h", 36, "36h"), ("1d", 24, "24h"), ("0.5h", 0, "30m")]
+        {
+            let span: Span = text.parse().unwrap();
+            assert_eq!(span.0 / Span::secs(3600).0, hours, "{text}");
+            assert_eq!(span.to_string(), written);
+        }
+        let told = SpanError.to_string();
+        assert!(["d", "h", "m", "s", "ms", "us"].iter().all(|unit| told.contains(unit)), "{told}");
     }
 }
