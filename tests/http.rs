@@ -13,6 +13,8 @@ mod polls;
 mod raw;
 #[path = "http/routes.rs"]
 mod routes;
+#[path = "http/runners.rs"]
+mod runners;
 #[path = "http/server.rs"]
 mod server;
 #[path = "http/sockets.rs"]

@@ -35,8 +35,33 @@ pub(crate) fn freshness(core: &Core) -> Freshness {
     }
 }
 
+fn retention(core: &Core) -> Span {
+    Span::from_std(core.config.supervision.runner_retention)
+}
+
+/// Forgets the runners that hold nothing and have not polled for `supervision.runner_retention`.
+/// Costs next to nothing when called more often than it is worth.
+pub(crate) fn forget_idle(core: &Core) {
+    let (retention, now) = (retention(core), core.now());
+    let idle = core.runners().idle(retention, now);
+    if idle.is_empty() {
+        return;
+    }
+    // Never both locks at once.
+    let idle: Vec<_> = {
+        let board = core.board();
+        let with_holds = |key| {
+            let holds = board.held_by(&key).len() > 0;
+            (key, holds)
+        };
+        idle.into_iter().map(with_holds).collect()
+    };
+    core.runners().forget_idle(&idle, retention, now);
+}
+
 /// Every runner of a tenant, or of one queue, freshest first.
 pub(crate) fn runners(core: &Core, namespace: &Namespace, queue: Option<&Name>) -> Vec<Seen> {
+    forget_idle(core);
     let now = core.now();
     let freshness = freshness(core);
     let known: Vec<Runner> = match queue {
@@ -70,10 +95,20 @@ pub(crate) fn runners(core: &Core, namespace: &Namespace, queue: Option<&Name>) 
 /// Who could take something from a queue now, and if nobody, why. On the path of every creation:
 /// names are only looked up when nobody can.
 pub(crate) fn dispatch(core: &Core, namespace: &Namespace, queue: &Name) -> Dispatch {
+    let (mut dispatch, advice) = look(core, namespace, queue);
+    if let Some(advice) = advice {
+        dispatch.message.push(' ');
+        dispatch.message.push_str(&advice);
+    }
+    dispatch
+}
+
+/// The facts in whole sentences, and apart from them what to do where somebody should.
+fn look(core: &Core, namespace: &Namespace, queue: &Name) -> (Dispatch, Option<String>) {
     let key = (namespace.clone(), queue.clone());
     let (offering, slots) = core.runners().offers(&key);
     if slots > 0 {
-        return ready(queue, offering, slots);
+        return (ready(queue, offering, slots), None);
     }
     let now = core.now();
     let seen = runners(core, namespace, Some(queue));
@@ -82,52 +117,91 @@ pub(crate) fn dispatch(core: &Core, namespace: &Namespace, queue: &Name) -> Disp
     // Between two polls with nothing in hand: it is about to ask again.
     let about_to_ask = seen.iter().filter(fit).filter(|s| s.holds == 0);
     let slots_free: usize = about_to_ask.map(|s| s.runner.slots as usize).sum();
-    let start = format!("Start one: heartline runner --queue {queue} -- CMD");
-    let (verdict, message) = if seen.is_empty() {
-        let told =
-            format!("No runner has asked queue '{queue}' for work since the server started.");
-        (Verdict::NoRunnerEver, format!("{told} {start}"))
+    if slots_free > 0 {
+        return (ready(queue, runners_live, slots_free), None);
+    }
+    let start = format!("Start one with \"heartline runner --queue {queue} -- CMD\".");
+    let (verdict, message, advice) = if seen.is_empty() {
+        let since = since_when(core, now);
+        let told = format!("No runner has asked queue '{queue}' for work {since}.");
+        (Verdict::NoRunnerEver, told, start)
     } else if runners_live == 0 {
-        let told = format!("All {} runners of queue '{queue}' are lost", seen.len());
-        (Verdict::AllLost, format!("{told}: {}. {start}", describe(&seen, now)))
-    } else if slots_free == 0 {
-        let told = format!("All {runners_live} live runners of queue '{queue}' are full");
-        (Verdict::AllFull, format!("{told}: {}. Wait, or start more.", describe(&seen, now)))
+        let told = subject(seen.len(), "", queue, "lost");
+        (Verdict::AllLost, format!("{told}: {}.", describe(&seen, now)), start)
     } else {
-        return ready(queue, runners_live, slots_free);
+        let told = subject(runners_live, "live ", queue, "full");
+        let live: Vec<&Seen> = seen.iter().filter(fit).collect();
+        let advice = "Wait, or start more runners.".to_owned();
+        (Verdict::AllFull, format!("{told}: {}.", describe(live, now)), advice)
     };
-    Dispatch { verdict, runners_live, slots_free, message }
+    (Dispatch { verdict, runners_live, slots_free, message }, Some(advice))
+}
+
+/// How far back runners are known.
+fn since_when(core: &Core, now: Timestamp) -> String {
+    let retention = retention(core);
+    if now.since(Timestamp(core.started.load(Ordering::Relaxed))) > retention {
+        return format!("in the last {retention}");
+    }
+    "since the server started".to_owned()
+}
+
+/// "All 3 runners of queue 'q' are lost", and the same of one.
+fn subject(count: usize, kind: &str, queue: &Name, how: &str) -> String {
+    match count {
+        1 => format!("The only {kind}runner of queue '{queue}' is {how}"),
+        _ => format!("All {count} {kind}runners of queue '{queue}' are {how}"),
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn ready(queue: &Name, runners_live: usize, slots_free: usize) -> Dispatch {
-    let message =
-        format!("{runners_live} live runners of queue '{queue}' have {slots_free} free slots.");
+    let (runners, slots) = (counted(runners_live, "live runner"), counted(slots_free, "free slot"));
+    let have = if runners_live == 1 { "has" } else { "have" };
+    let message = format!("{runners} of queue '{queue}' {have} {slots}.");
     Dispatch { verdict: Verdict::Ready, runners_live, slots_free, message }
 }
 
-fn describe(seen: &[Seen], now: Timestamp) -> String {
-    let mut parts: Vec<String> = seen.iter().take(NAMED).map(|s| describe_one(s, now)).collect();
-    if seen.len() > NAMED {
-        parts.push(format!("and {} more", seen.len() - NAMED));
+fn describe<'a>(seen: impl IntoIterator<Item = &'a Seen>, now: Timestamp) -> String {
+    let mut seen = seen.into_iter();
+    let mut parts: Vec<String> = seen
+        .by_ref()
+        .take(NAMED)
+        .map(|s| format!("{} was {}", place(s), how_it_is(s, now)))
+        .collect();
+    let more = seen.count();
+    if more > 0 {
+        parts.push(format!("and {more} more"));
     }
     parts.join("; ")
 }
 
-/// One runner in half a sentence.
+/// One runner in a sentence without its full stop.
 pub(crate) fn describe_one(seen: &Seen, now: Timestamp) -> String {
     let status = match seen.status {
         RunnerStatus::Live => "live",
         RunnerStatus::Late => "late",
         RunnerStatus::Lost => "lost",
     };
-    let host = seen.runner.info.host.as_deref().map(|h| format!(" on {h}")).unwrap_or_default();
+    format!("{} is {status}: it was {}", place(seen), how_it_is(seen, now))
+}
+
+fn place(seen: &Seen) -> String {
+    let id = &seen.runner.info.id;
+    seen.runner
+        .info
+        .host
+        .as_deref()
+        .map_or_else(|| id.to_string(), |host| format!("{id} on {host}"))
+}
+
+fn how_it_is(seen: &Seen, now: Timestamp) -> String {
     let age = rounded(now.since(seen.last_seen));
-    format!(
-        "{}{host} is {status}, last seen {age} ago, holds {} of {} slots",
-        seen.runner.info.id,
-        seen.holds,
-        (seen.runner.slots as usize).max(seen.holds)
-    )
+    let slots = (seen.runner.slots as usize).max(seen.holds);
+    format!("last seen {age} ago and holds {} of {}", seen.holds, counted(slots, "slot"))
 }
 
 /// For reading: whole seconds from ten seconds on, tenths below.
@@ -143,12 +217,13 @@ pub(crate) fn of_timeout(core: &Core, due: &Due) -> String {
     let restarted = Timestamp(core.started.load(Ordering::Relaxed));
     let mut facts = match due.deadline.kind {
         DeadlineKind::ScheduleToStart => {
-            let dispatch = dispatch(core, &standing.namespace, &standing.queue);
+            // What to do is the error's hint to say.
+            let (dispatch, _advice) = look(core, &standing.namespace, &standing.queue);
             let key = (standing.namespace.clone(), standing.queue.clone());
             let (waiting, leased) = core.board().standing_in(&key);
             vec![
                 dispatch.message,
-                format!("Executions in the queue: {waiting}; in progress: {leased}."),
+                format!("The queue holds {waiting} waiting and {leased} in progress."),
             ]
         }
         DeadlineKind::Heartbeat
@@ -160,7 +235,7 @@ pub(crate) fn of_timeout(core: &Core, due: &Due) -> String {
         | DeadlineKind::Grace => lease_facts(due, now, restarted),
     };
     if standing.created_at < restarted {
-        facts.push(format!("The server restarted at {restarted} while it was live."));
+        facts.push(format!("The server restarted at {restarted}, while the execution was live."));
     }
     facts.join(" ")
 }
@@ -169,7 +244,8 @@ pub(crate) fn of_timeout(core: &Core, due: &Due) -> String {
 /// logged, and the board counts from there.
 fn lease_facts(due: &Due, now: Timestamp, restarted: Timestamp) -> Vec<String> {
     let Some(held) = due.standing.held() else { return Vec::new() };
-    let mut facts = vec![format!("Runner {} has held it since {}.", held.runner.id, held.since)];
+    let mut facts =
+        vec![format!("Runner {} has held the execution since {}.", held.runner.id, held.since)];
     if due.signs.alive.is_some_and(|alive| alive <= restarted) {
         facts.push("It has not been heard from since the server restarted.".to_owned());
     } else if let Some(alive) = due.signs.alive {

@@ -1,6 +1,8 @@
-//! Who does the work: every runner that asked for some since the server started.
+//! Who does the work: every runner that asked for some and is not forgotten yet.
 //!
-//! Plain data, time as an argument. What a runner holds is not kept here but read off the board.
+//! Plain data, time as an argument. What a runner holds is not kept here but read off the board;
+//! whoever forgets the idle has to look there in between ([`Runners::idle`],
+//! [`Runners::forget_idle`]).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -26,7 +28,20 @@ pub struct Runner {
     pub first_seen: Timestamp,
     /// Last poll, or end of one.
     pub last_seen: Timestamp,
+    /// When it was last found to hold something, by a search for idle runners.
+    pub held_at: Timestamp,
 }
+
+impl Runner {
+    /// Whether it has neither polled nor been found at work for `retention`.
+    fn is_idle(&self, retention: Span, now: Timestamp) -> bool {
+        self.offering == 0 && now.since(self.last_seen.max(self.held_at)) >= retention
+    }
+}
+
+/// Searches for idle runners in one retention time: what is forgotten is forgotten at most this
+/// part of it late, and a search looks at every runner.
+const SEARCHES: u64 = 60;
 
 /// When a runner that was not heard from counts as late, and as lost.
 #[derive(Clone, Copy, Debug)]
@@ -60,12 +75,20 @@ pub struct Runners {
     /// Polls of a queue that wait now, and the slots they offer.
     offers: HashMap<QueueKey, (usize, usize)>,
     limit: usize,
+    /// Nobody is searched for before.
+    next_search: Timestamp,
 }
 
 impl Runners {
     /// At most `limit` are remembered; beyond that the one unheard of for longest is forgotten.
     pub fn new(limit: usize) -> Self {
-        Self { known: HashMap::new(), by_queue: HashMap::new(), offers: HashMap::new(), limit }
+        Self {
+            known: HashMap::new(),
+            by_queue: HashMap::new(),
+            offers: HashMap::new(),
+            limit,
+            next_search: Timestamp(0),
+        }
     }
 
     /// A runner asks a queue for work.
@@ -88,6 +111,7 @@ impl Runners {
             offering: 0,
             first_seen: now,
             last_seen: now,
+            held_at: Timestamp(0),
         });
         runner.info = info.clone();
         runner.slots = slots;
@@ -121,6 +145,29 @@ impl Runners {
             *offered -= slots as usize;
             if *polls == 0 {
                 self.offers.remove(&key);
+            }
+        }
+    }
+
+    /// Those that have not polled for `retention`, to be looked up on the board; from time to time
+    /// only, and nobody in between. Bounded by the limit.
+    pub fn idle(&mut self, retention: Span, now: Timestamp) -> Vec<RunnerKey> {
+        if now < self.next_search {
+            return Vec::new();
+        }
+        self.next_search = now.plus(Span(retention.0 / SEARCHES));
+        let idle = self.known.iter().filter(|(_, runner)| runner.is_idle(retention, now));
+        idle.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Forgets those of them that hold nothing, unless they have polled meanwhile. Those that do
+    /// are kept for another `retention`.
+    pub fn forget_idle(&mut self, idle: &[(RunnerKey, bool)], retention: Span, now: Timestamp) {
+        for (key, holds) in idle {
+            match self.known.get_mut(key) {
+                Some(runner) if *holds => runner.held_at = now,
+                Some(runner) if runner.is_idle(retention, now) => self.forget(key),
+                Some(_) | None => {}
             }
         }
     }
@@ -175,5 +222,95 @@ impl Runners {
     /// Whether none is known.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Span = Span::secs(3600);
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    fn info(id: &str) -> RunnerInfo {
+        serde_json::from_value(serde_json::json!({ "id": id })).unwrap()
+    }
+
+    fn key(id: &str) -> RunnerKey {
+        (Namespace::default_namespace(), name(id))
+    }
+
+    /// Two runners that polled a queue of their own at once, at zero.
+    fn two() -> Runners {
+        let mut runners = Runners::new(10);
+        for id in ["a", "b"] {
+            let namespace = Namespace::default_namespace();
+            runners.polls(&namespace, &name(id), &info(id), 1, Timestamp(0));
+            runners.polled(&namespace, &name(id), &name(id), 1, Timestamp(0));
+        }
+        runners
+    }
+
+    /// A search in which only `holder` holds something.
+    fn search(runners: &mut Runners, holder: &str, now: Timestamp) {
+        let idle = runners.idle(HOUR, now);
+        let idle: Vec<_> = idle
+            .into_iter()
+            .map(|key| {
+                let holds = key.1.as_str() == holder;
+                (key, holds)
+            })
+            .collect();
+        runners.forget_idle(&idle, HOUR, now);
+    }
+
+    #[test]
+    fn a_runner_that_has_not_polled_for_the_retention_is_forgotten_with_its_queue() {
+        let mut runners = two();
+        let before = Timestamp(HOUR.0 as i64 - 1);
+        search(&mut runners, "", before);
+        assert_eq!(runners.len(), 2);
+        let now = before.plus(HOUR);
+        search(&mut runners, "", now);
+        assert!(runners.is_empty());
+        assert_eq!(runners.of_queue(&key("a")).count(), 0);
+    }
+
+    #[test]
+    fn a_runner_that_holds_something_is_kept_and_for_a_while_after_that() {
+        let mut runners = two();
+        let then = Timestamp(0).plus(HOUR);
+        search(&mut runners, "a", then);
+        assert!(runners.get(&key("a").0, &name("a")).is_some());
+        assert!(runners.get(&key("b").0, &name("b")).is_none());
+        search(&mut runners, "", then.plus(Span(HOUR.0 - 1)));
+        assert_eq!(runners.len(), 1);
+        search(&mut runners, "", then.plus(HOUR).plus(HOUR));
+        assert!(runners.is_empty());
+    }
+
+    #[test]
+    fn a_runner_whose_poll_waits_or_came_meanwhile_is_kept() {
+        let mut runners = two();
+        let namespace = Namespace::default_namespace();
+        runners.polls(&namespace, &name("a"), &info("a"), 1, Timestamp(0));
+        let now = Timestamp(0).plus(HOUR);
+        let idle = runners.idle(HOUR, now);
+        assert_eq!(idle, [key("b")]);
+        runners.polls(&namespace, &name("b"), &info("b"), 1, now);
+        runners.forget_idle(&[(key("b"), false)], HOUR, now);
+        assert_eq!(runners.len(), 2);
+    }
+
+    #[test]
+    fn searches_are_rare() {
+        let mut runners = two();
+        let now = Timestamp(0).plus(HOUR);
+        assert_eq!(runners.idle(HOUR, now).len(), 2);
+        assert!(runners.idle(HOUR, now.plus(Span::secs(59))).is_empty());
+        assert_eq!(runners.idle(HOUR, now.plus(Span::secs(60))).len(), 2);
     }
 }

@@ -76,6 +76,8 @@ impl Loaded {
     fn agree(&self) -> Result<(), Error> {
         let Config { supervision, http, websocket, .. } = &self.config;
         let late_before_lost = supervision.runner_late_after <= supervision.runner_lost_after;
+        // Else a lost runner would be unknown before it is lost.
+        let lost_before_forgotten = supervision.runner_lost_after <= supervision.runner_retention;
         for (holds, first, second) in [
             (http.event_bytes <= http.body_bytes, "http.event_bytes", "http.body_bytes"),
             (
@@ -85,6 +87,11 @@ impl Loaded {
             ),
             (http.list_default <= http.list_limit, "http.list_default", "http.list_limit"),
             (late_before_lost, "supervision.runner_late_after", "supervision.runner_lost_after"),
+            (
+                lost_before_forgotten,
+                "supervision.runner_lost_after",
+                "supervision.runner_retention",
+            ),
         ] {
             if !holds {
                 let (first, second) = (self.stated(first), self.stated(second));

@@ -174,6 +174,10 @@ settings! {
         /// Silence after which a runner is shown as lost and no longer counted for dispatch.
         /// Four missed beats; its leases end by their own heartbeat deadlines, sooner by default.
         runner_lost_after: Duration as "crate::form::span" = secs(45), Span(secs(1), secs(86_400));
+        /// How long a runner that asks for nothing and holds nothing is remembered, and its queue.
+        /// Long enough to tell a queue whose runners have died from one that never had any; short
+        /// enough that the one-off runners of `heartline run` do not pile up in lists.
+        runner_retention: Duration as "crate::form::span" = secs(3600), Span(secs(1), secs(30 * 86_400));
         /// Between two searches for executions in limbo (invariant J).
         audit_interval: Duration as "crate::form::span" = secs(5), Span(ms(100), secs(3600));
         /// Restarts of an execution's actor within the window; one more fails the execution.

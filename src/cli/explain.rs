@@ -40,9 +40,32 @@ pub(crate) async fn explain(global: &Global, args: &Args) -> Result<Exit, Error>
 }
 
 fn list(label: &str, items: &[String]) -> Result<(), Error> {
-    for (index, item) in items.iter().enumerate() {
+    lines(label, items).iter().try_for_each(|line| output::line(line))
+}
+
+/// The label once; an item of several lines, such as a command's last words, keeps them.
+fn lines(label: &str, items: &[String]) -> Vec<String> {
+    let lines = items.iter().flat_map(|item| item.lines()).enumerate();
+    let labelled = lines.map(|(index, line)| {
         let label = if index == 0 { label } else { "" };
-        output::line(&format!("{label:<9} {}", sanitise::line(item)))?;
+        format!("{label:<9} {}", sanitise::line(line))
+    });
+    labelled.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_of_several_lines_keeps_its_lines() {
+        let told = ["It ended.".to_owned(), "The last lines:\n  a\x1b\n  b".to_owned()];
+        let expected = [
+            "evidence  It ended.",
+            "          The last lines:",
+            "            a\\u{1b}",
+            "            b",
+        ];
+        assert_eq!(lines("evidence", &told), expected);
     }
-    Ok(())
 }

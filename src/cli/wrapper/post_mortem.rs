@@ -87,20 +87,22 @@ impl Remains {
 
     fn evidence(&self) -> String {
         let ran = self.ended.duration_since(self.started);
-        let mut detail = format!("host {}, pid {}, ran for {}", self.host, self.pid, short(ran));
+        let mut detail =
+            format!("It ran for {} on host {} with pid {}", short(ran), self.host, self.pid);
         match self.stdout.at.max(self.stderr.at) {
             Some(at) => {
                 let before = self.ended.saturating_duration_since(at);
-                detail.push_str(&format!(", last output {} before the end", short(before)));
+                let before = short(before);
+                detail.push_str(&format!(", and wrote its last line {before} before the end."));
             }
-            None => detail.push_str(", no output"),
+            None => detail.push_str(", and wrote nothing."),
         }
         for (name, tail, count) in
             [("stderr", &self.stderr, ERROR_LINES), ("stdout", &self.stdout, OUTPUT_LINES)]
         {
             let mut lines = tail.last(count).peekable();
             if lines.peek().is_some() {
-                detail.push_str(&format!("\nlast lines of {name}:"));
+                detail.push_str(&format!("\nThe last lines of its {name}:"));
             }
             for line in lines {
                 detail.push_str("\n  ");
@@ -201,7 +203,7 @@ mod tests {
         assert_eq!(failure["message"], "The command 'agent' was killed by SIGKILL (signal 9).");
         assert_eq!(failure["retryable"], true);
         let detail = failure["detail"].as_str().unwrap();
-        assert!(detail.starts_with("host h, pid 7, ran for 3.0s, last output"), "{detail}");
+        assert!(detail.starts_with("It ran for 3.0s on host h with pid 7, and wrote"), "{detail}");
         assert!(detail.contains("\n  line 11\n") && !detail.contains("line 10\n"), "{detail}");
         assert!(detail.ends_with("line 30"));
     }

@@ -5,6 +5,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{self, HeaderValue},
 };
+use heartline_execution::Span;
 use serde::Serialize;
 
 use super::{Answer, Shared, json, json_bytes, no_parameters, text};
@@ -38,7 +39,9 @@ pub(crate) async fn queue(app: Shared, request: HttpRequest) -> Answer {
     no_parameters(&request)?;
     let name = name_of(&request, "queue")?;
     let queue = app.handle.queue(&app.namespace, &name).ok_or_else(|| {
-        let detail = format!("Nothing was ever put into queue \"{name}\" or asked of it.");
+        let detail = format!(
+            "Queue \"{name}\" holds nothing, and no runner that is known asked it for work."
+        );
         Problem::new(Code::QueueNotFound, detail)
     })?;
     json(&queue)
@@ -68,8 +71,11 @@ pub(crate) async fn runner(app: Shared, request: HttpRequest) -> Answer {
     no_parameters(&request)?;
     let name = name_of(&request, "id")?;
     let runner = app.handle.runner(&app.namespace, &name).ok_or_else(|| {
-        let detail =
-            format!("No runner with the id \"{name}\" has been seen since the server started.");
+        let detail = format!(
+            "No runner with the id \"{name}\" is known. One that asks for nothing and holds \
+             nothing is forgotten after {}.",
+            Span::from_std(app.config.supervision.runner_retention)
+        );
         Problem::new(Code::RunnerNotFound, detail)
     })?;
     json(&runner)
