@@ -22,7 +22,7 @@ macro_rules! codes {
     ($($variant:ident = $status:literal $code:literal $title:literal;)*) => {
         /// The stable, machine-readable kinds of problem.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[allow(missing_docs)] // The titles say what they mean.
+        #[allow(missing_docs, reason = "the titles say what they mean")]
         pub enum Code {
             $($variant,)*
         }

@@ -377,7 +377,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)] // Only the reading of it matters.
+    #[allow(dead_code, reason = "only the reading of it matters")]
     struct Sample {
         name: String,
         #[serde(default)]
@@ -389,7 +389,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "only the reading of it matters")]
     struct Inner {
         heartbeat: heartline_execution::Span,
     }

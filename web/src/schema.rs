@@ -1,7 +1,7 @@
 //! What answers look like, for `/openapi.json`. Answers are written elsewhere (most of them as
 //! bytes that are encoded once); a test reads real ones back by these types.
 
-#![allow(dead_code)] // The types are descriptions.
+#![allow(dead_code, reason = "the types are descriptions")]
 
 use std::collections::BTreeMap;
 

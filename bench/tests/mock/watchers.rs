@@ -38,8 +38,7 @@ pub(super) fn serve(stream: TcpStream, world: &Shared) {
     }
 }
 
-// The codec's callback type has a large error variant.
-#[allow(clippy::result_large_err)]
+#[allow(clippy::result_large_err, reason = "the codec's callback type has a large error")]
 fn accept(stream: TcpStream) -> WebSocket<TcpStream> {
     let protocol = |request: &Request, mut response: Response| {
         let offered = request.headers()["sec-websocket-protocol"].clone();

@@ -70,7 +70,7 @@ struct Named<'a> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SubscribeFrame<'a> {
-    #[allow(dead_code)] // Read before.
+    #[allow(dead_code, reason = "read before the rest is")]
     op: IgnoredAny,
     #[serde(borrow)]
     id: &'a RawValue,
@@ -88,7 +88,7 @@ struct SubscribeFrame<'a> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UnsubscribeFrame<'a> {
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "read before the rest is")]
     op: IgnoredAny,
     #[serde(borrow)]
     id: &'a RawValue,
@@ -97,7 +97,7 @@ struct UnsubscribeFrame<'a> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PingFrame<'a> {
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "read before the rest is")]
     op: IgnoredAny,
     #[serde(borrow)]
     t: Option<&'a RawValue>,
