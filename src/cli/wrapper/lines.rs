@@ -161,7 +161,8 @@ fn pieces(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Takes `type` out of a JSON object and leaves the other fields as they were written.
+/// Takes `type` out of a JSON object and leaves the other fields as they were written. An event as
+/// HTTP has it, with `data` and no other field, is taken as well: no content has such a field.
 fn split_type(line: &str) -> serde_json::Result<Option<(String, String)>> {
     struct Fields;
 
@@ -175,6 +176,7 @@ fn split_type(line: &str) -> serde_json::Result<Option<(String, String)>> {
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut type_name = None;
             let mut data = String::from("{");
+            let mut whole = None;
             while let Some(key) = map.next_key::<Cow<'de, str>>()? {
                 let value: &RawValue = map.next_value()?;
                 if key == "type" && type_name.is_none() {
@@ -182,7 +184,10 @@ fn split_type(line: &str) -> serde_json::Result<Option<(String, String)>> {
                     type_name = serde_json::from_str::<String>(value.get()).ok();
                     continue;
                 }
-                if data.len() > 1 {
+                let is_first = data.len() == 1;
+                whole = (is_first && key == "data" && value.get().starts_with('{'))
+                    .then(|| value.get().to_owned());
+                if !is_first {
                     data.push(',');
                 }
                 data.push_str(&serde_json::to_string(&*key).map_err(serde::de::Error::custom)?);
@@ -190,7 +195,7 @@ fn split_type(line: &str) -> serde_json::Result<Option<(String, String)>> {
                 data.push_str(value.get());
             }
             data.push('}');
-            Ok(type_name.map(|name| (name, data)))
+            Ok(type_name.map(|name| (name, whole.unwrap_or(data))))
         }
     }
 
@@ -239,6 +244,16 @@ mod tests {
                 r#"{"type":"TEXT_MESSAGE_CONTENT","data":{"messageId":"m","delta":"h\u00e9","extra":1.0}}"#
             ]
         );
+    }
+
+    #[test]
+    fn an_event_is_taken_as_http_has_it_too() {
+        let line = r#"{"type":"TEXT_MESSAGE_CONTENT","data":{"messageId":"m","delta":"x"}}"#;
+        assert_eq!(events(Stream::Stdout, line), [line]);
+        // With another field beside it, it is a field like any other.
+        let more = r#"{"type":"CUSTOM","data":{"a":1},"name":"n","value":2}"#;
+        let posted = r#"{"type":"CUSTOM","data":{"data":{"a":1},"name":"n","value":2}}"#;
+        assert_eq!(events(Stream::Stdout, more), [posted]);
     }
 
     #[test]
