@@ -222,7 +222,7 @@ impl Server {
             asker: Asker::Watcher(watcher),
             namespace: namespace.clone(),
             id,
-            command: Command::Resume { input: None }, // Never decided: a look is no command.
+            command: Command::Resume { input: None, question: None }, // Never decided: a look is no command.
             marks: Vec::new(),
             key: None,
             detached: false,

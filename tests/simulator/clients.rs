@@ -143,7 +143,7 @@ impl World {
 
     fn answer_a_question(&mut self) {
         let mark = self.env.mark();
-        let command = Command::Resume { input: Some(words::marked(mark)) };
+        let command = Command::Resume { input: Some(words::marked(mark)), question: None };
         let checks = &self.env.checks;
         let waits = |id: &&ExecutionId| checks.known[*id].shadow.phase == Some(Phase::Waiting);
         let waiting = checks.live.iter().find(waits).copied();
@@ -192,7 +192,7 @@ impl World {
             2 => {
                 // One that was never created.
                 let id = self.new_id(kind);
-                let command = Command::Resume { input: None };
+                let command = Command::Resume { input: None, question: None };
                 self.tell(Name::default_namespace(), id, command, Vec::new());
             }
             3 => {
@@ -238,7 +238,7 @@ impl World {
                 if let Some((namespace, id)) = self.any(true) {
                     let foreign = usize::from(namespace == self.namespaces[0]);
                     let namespace = self.namespaces[foreign].clone();
-                    let command = Command::Resume { input: None };
+                    let command = Command::Resume { input: None, question: None };
                     self.tell(namespace, id, command, Vec::new());
                 }
             }

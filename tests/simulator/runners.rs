@@ -242,7 +242,10 @@ impl World {
                     let prompt = if hold { "well?".to_owned() } else { format!("#{mark}") };
                     let marks = if hold { none } else { vec![mark] };
                     let prompt = Some(prompt);
-                    (Command::Wait { lease, prompt, schema: None, timeout, hold }, marks)
+                    (
+                        Command::Wait { lease, batch: None, prompt, schema: None, timeout, hold },
+                        marks,
+                    )
                 }
             };
         }
@@ -284,6 +287,7 @@ impl World {
             }
             3 => Command::Wait {
                 lease,
+                batch: None,
                 prompt: None,
                 schema: None,
                 timeout: Some(Span(1)),

@@ -302,7 +302,11 @@ impl Server {
     fn make_up(&mut self, env: &mut Env, standing: Standing) {
         let id = standing.id;
         let before = self.board.standing(id);
-        if before.as_deref() == Some(&standing) {
+        if before.as_deref().is_some_and(|before| before.stands_as(&standing)) {
+            if let (Some(held), Some(pulse)) = (standing.held(), self.board.pulse(id)) {
+                pulse.beat(held.alive_at);
+                pulse.progress(held.progressed_at);
+            }
             return;
         }
         let lease = standing.held().map(|held| held.lease);

@@ -238,6 +238,8 @@ impl Shadow {
             Place::Leased(held) => self.tenure.as_ref().is_some_and(|tenure| {
                 tenure.lease == held.lease
                     && tenure.since == held.since
+                    && tenure.alive >= held.alive_at
+                    && tenure.progressed >= held.progressed_at
                     && held.cancel_requested == self.cancel.is_some()
                     && held.cancel_undelivered == (self.cancel.is_some() && !self.cancel_told)
             }),
