@@ -373,6 +373,7 @@ fn explain_names_the_cause() {
         assert_eq!(cause(next).await, "all_full");
         let wait = Command::Wait {
             lease,
+            batch: None,
             prompt: Some("Go on?".to_owned()),
             schema: None,
             timeout: None,
