@@ -19,7 +19,9 @@ mod simulator {
     pub(crate) mod coverage;
     mod disk;
     mod env;
+    mod progress;
     mod queues;
+    mod reports;
     mod runners;
     pub(crate) mod sabotage;
     mod server;
@@ -95,7 +97,7 @@ fn the_same_seed_is_the_same_run() {
 /// found out, as one of `by`.
 fn is_caught(sabotage: Sabotage, by: &[Invariant]) {
     let mut caught = 0;
-    for seed in 1_000..1_012 {
+    for seed in 1_000..1_016 {
         let outcome = World::run(seed, 3_000, Some(sabotage), false);
         match outcome.violation {
             Some((_, violation)) if by.contains(&violation.invariant) => caught += 1,
@@ -148,7 +150,7 @@ fn a_disk_that_loses_duplicates_swaps_or_changes_an_event_is_found_out() {
 
 #[test]
 fn an_acknowledgement_without_a_sync_is_missed_after_the_crash() {
-    is_caught(Sabotage::AckWithoutSync, &[Invariant::A]);
+    is_caught(Sabotage::AckWithoutSync, &[Invariant::A, Invariant::D]);
 }
 
 #[test]
@@ -164,6 +166,17 @@ fn a_write_under_a_stale_lease_is_noticed() {
 #[test]
 fn a_repeated_batch_that_is_appended_again_is_noticed() {
     is_caught(Sabotage::RepeatAppended, &[Invariant::A, Invariant::D]);
+}
+
+#[test]
+fn a_last_progress_report_that_is_lost_is_noticed() {
+    is_caught(Sabotage::LostReport, &[Invariant::A]);
+}
+
+#[test]
+fn a_purge_of_a_live_execution_is_noticed() {
+    let by = [Invariant::A, Invariant::C, Invariant::D, Invariant::I, Invariant::J];
+    is_caught(Sabotage::PurgeOfTheLiving, &by);
 }
 
 #[test]
@@ -193,5 +206,5 @@ fn a_board_that_missed_a_commit_is_noticed() {
 
 #[test]
 fn a_board_that_was_not_told_of_an_unknown_outcome_is_noticed() {
-    is_caught(Sabotage::MissedOutcome, &[Invariant::J, Invariant::D, Invariant::C]);
+    is_caught(Sabotage::MissedOutcome, &[Invariant::J, Invariant::D, Invariant::C, Invariant::F]);
 }

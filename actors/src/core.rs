@@ -117,7 +117,14 @@ impl Core {
             let board = self.board();
             (board.standing(id), board.pulse(id))
         };
-        if before.as_deref() != Some(&standing) && !(before.is_none() && ended.is_some()) {
+        let over = before.is_none() && ended.is_some();
+        let still = before.as_deref().is_some_and(|before| before.stands_as(&standing));
+        if let (true, Some(held), Some(pulse)) = (still, standing.held(), &pulse) {
+            // Nothing but what its runner posted: a sign of life like any other.
+            pulse.beat(held.alive_at);
+            pulse.progress(held.progressed_at);
+        }
+        if !(still || over) {
             let lease = standing.held().map(|held| held.lease);
             let same = before.as_ref().is_some_and(|b| b.held().map(|held| held.lease) == lease);
             let fresh = || Arc::new(Pulse::new(self.now()));

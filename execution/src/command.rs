@@ -65,6 +65,9 @@ pub enum Command {
     Wait {
         /// The runner's token.
         lease: LeaseId,
+        /// As in [`Command::PostEvents`], and of the same numbers: a repeat asks nothing, even
+        /// where its answer has come since.
+        batch: Option<u64>,
         /// The question.
         prompt: Option<String>,
         /// JSON Schema of the answer.
@@ -78,6 +81,8 @@ pub enum Command {
     Resume {
         /// The answer.
         input: Option<Box<RawValue>>,
+        /// Refuse unless the open question is the one of this `execution.waiting`'s seq.
+        question: Option<u64>,
     },
     /// A person wants it to stop.
     RequestCancel {
@@ -120,7 +125,8 @@ pub enum Command {
     DisconnectRunner {
         /// Whose.
         lease: LeaseId,
-        /// How long it may take to return.
+        /// How long it may take to return; never longer than
+        /// [`MAX_TIMEOUT`](crate::spec::MAX_TIMEOUT).
         grace: Span,
         /// How it closed.
         detail: Option<String>,
@@ -190,6 +196,26 @@ pub enum Reply {
     },
 }
 
+/// What a command can make its condition, by a seq.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// That the log ends there.
+    Head,
+    /// That the open question is the one asked there.
+    Question,
+}
+
+impl Condition {
+    fn tell(self, seq: u64) -> String {
+        match self {
+            Condition::Head => format!("the log ends at {seq}"),
+            Condition::Question => format!(
+                "the open question is the one of event {seq}, and the answer is for another one"
+            ),
+        }
+    }
+}
+
 /// Why nothing happened. Never a fault of the server.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Rejection {
@@ -231,10 +257,12 @@ pub enum Rejection {
     /// The timeout is not due: it was moved, met or disarmed. Not an error.
     #[error("the deadline is not due")]
     NotDue,
-    /// `If-Match` names another seq.
-    #[error("the log ends at {seq}")]
+    /// The command's condition names another seq.
+    #[error("{}", of.tell(*seq))]
     SeqMismatch {
-        /// The head.
+        /// What the condition is about.
+        of: Condition,
+        /// Its seq.
         seq: u64,
     },
     /// Well-formed, and wrong.

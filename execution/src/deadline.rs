@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::Timestamp;
+use crate::{
+    command::Signs,
+    time::{Span, Timestamp},
+};
 
 /// What runs out. The wire names are those of the metric labels and of `deadline.kind`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -51,6 +54,34 @@ impl DeadlineKind {
             DeadlineKind::Cancel => "cancel",
             DeadlineKind::Grace => "grace",
         }
+    }
+}
+
+/// What moves the two timeouts of a lease that unlogged signs of life move.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clocks {
+    /// Last sign of life in the log.
+    pub(crate) alive_at: Timestamp,
+    /// The heartbeat timeout.
+    pub(crate) heartbeat: Span,
+    /// Last event or progress report in the log.
+    pub(crate) progressed_at: Timestamp,
+    /// The progress timeout, while its clock runs.
+    pub(crate) progress: Option<Span>,
+}
+
+impl Clocks {
+    /// Heartbeat, and progress where its clock runs: counted from the later of what is in the log
+    /// and what is not. Both the rules and the timers ask here, so that they cannot disagree.
+    pub(crate) fn armed(self, signs: Signs) -> impl Iterator<Item = Deadline> {
+        let later = |logged: Timestamp, sign: Option<Timestamp>| sign.unwrap_or(logged).max(logged);
+        let (alive, progressed) =
+            (later(self.alive_at, signs.alive), later(self.progressed_at, signs.progressed));
+        let heartbeat = Deadline { kind: DeadlineKind::Heartbeat, at: alive.plus(self.heartbeat) };
+        let progress = self
+            .progress
+            .map(|span| Deadline { kind: DeadlineKind::Progress, at: progressed.plus(span) });
+        std::iter::once(heartbeat).chain(progress)
     }
 }
 

@@ -5,7 +5,7 @@
 use serde_json::value::RawValue;
 
 use crate::{
-    command::{Command, Rejection, Reply, Signs, TimeoutPatch},
+    command::{Command, Condition, Rejection, Reply, Signs, TimeoutPatch},
     content::{Content, FieldError, Item, Progress},
     deadline::DeadlineKind,
     event::{
@@ -97,7 +97,7 @@ impl<'a> Turn<'a> {
 
     fn emit_with(&mut self, body: EventBody, private: Private) {
         self.events.push(Event {
-            seq: self.state.seq + 1 + self.events.len() as u64,
+            seq: self.head() + 1,
             execution_id: self.context.id,
             attempt: self.attempt,
             time: self.now,
@@ -107,11 +107,22 @@ impl<'a> Turn<'a> {
     }
 
     fn done(self) -> Result<Decision, Rejection> {
-        let reply = Reply::Done {
-            seq: self.state.seq + self.events.len() as u64,
-            cancel_requested: self.state.cancel.is_some(),
-        };
+        let seq = self.head();
+        let reply = Reply::Done { seq, cancel_requested: self.state.cancel.is_some() };
         Ok(Decision { events: self.events, reply })
+    }
+
+    /// For what a runner sends, once or again: it ended at `seq`, now or before. What is delivered
+    /// with the answer comes after it.
+    fn done_at(mut self, seq: u64) -> Result<Decision, Rejection> {
+        self.deliver_cancel();
+        let reply = Reply::Done { seq, cancel_requested: self.state.cancel.is_some() };
+        Ok(Decision { events: self.events, reply })
+    }
+
+    /// Where the log will end.
+    fn head(&self) -> u64 {
+        self.state.seq + self.events.len() as u64
     }
 
     fn take(self, command: Command) -> Result<Decision, Rejection> {
@@ -123,10 +134,10 @@ impl<'a> Turn<'a> {
             Command::ReportProgress { lease, progress } => self.progress(lease, progress),
             Command::Complete { lease, output } => self.complete(lease, output),
             Command::Fail { lease, error } => self.fail(lease, error),
-            Command::Wait { lease, prompt, schema, timeout, hold } => {
-                self.wait(lease, prompt, schema, timeout, hold)
+            Command::Wait { lease, batch, prompt, schema, timeout, hold } => {
+                self.wait(lease, batch, prompt, schema, timeout, hold)
             }
-            Command::Resume { input } => self.resume(input),
+            Command::Resume { input, question } => self.resume(input, question),
             Command::RequestCancel { reason, grace } => self.request_cancel(reason, grace),
             Command::AcknowledgeCancel { lease } => self.acknowledge_cancel(lease),
             Command::ConfirmCancelled { lease } => self.confirm_cancelled(lease),
@@ -221,11 +232,7 @@ impl<'a> Turn<'a> {
     ) -> Result<Decision, Rejection> {
         let held = self.held(lease)?;
         if let Some(seq) = batch.and_then(|b| repeated(held, b)) {
-            let cancel_requested = self.state.cancel.is_some();
-            return Ok(Decision {
-                events: Vec::new(),
-                reply: Reply::Done { seq, cancel_requested },
-            });
+            return self.done_at(seq);
         }
         let (bytes, limit) = (self.state.transcript.bytes(), self.context.state_limit);
         if bytes > limit {
@@ -241,10 +248,8 @@ impl<'a> Turn<'a> {
             };
             self.emit_with(body, private);
         }
-        let seq = self.state.seq + self.events.len() as u64;
-        self.deliver_cancel();
-        let cancel_requested = self.state.cancel.is_some();
-        Ok(Decision { events: self.events, reply: Reply::Done { seq, cancel_requested } })
+        let seq = self.head();
+        self.done_at(seq)
     }
 
     fn heartbeat(mut self, lease: LeaseId) -> Result<Decision, Rejection> {
@@ -315,6 +320,7 @@ impl<'a> Turn<'a> {
     fn wait(
         mut self,
         lease: LeaseId,
+        batch: Option<u64>,
         prompt: Option<String>,
         schema: Option<Box<RawValue>>,
         timeout: Option<Span>,
@@ -323,16 +329,30 @@ impl<'a> Turn<'a> {
         if let Some(again) = self.told_again(lease, Ending::Parked) {
             return Ok(again);
         }
-        self.held(lease)?;
-        if self.state.phase == Phase::Waiting {
-            return Err(invalid("", "it is already waiting for an answer"));
+        let held = self.held(lease)?;
+        if let Some(seq) = batch.and_then(|b| repeated(held, b)) {
+            return self.done_at(seq);
+        }
+        if let Some(open) = &self.state.question {
+            if !open.asked.is(prompt.as_deref(), schema.as_deref(), hold) {
+                return Err(invalid(
+                    "",
+                    "it is already waiting for the answer to another question",
+                ));
+            }
+            return self.done_at(open.seq);
         }
         let timeout = timeout.unwrap_or(self.state.spec.timeouts.waiting);
         check_span("/timeout", timeout)?;
         let until = self.now.plus(timeout);
-        self.emit(EventBody::Waiting(Waiting { prompt, schema, until, hold }));
+        let asked = EventBody::Waiting(Waiting { prompt, schema, until, hold });
+        self.emit_with(asked, Private { lease: None, batch });
+        if hold {
+            let seq = self.head();
+            return self.done_at(seq);
+        }
         // Without a lease nobody would be told of the cancellation: it ends here.
-        if !hold && self.state.cancel.is_some() {
+        if self.state.cancel.is_some() {
             let reason = Reason::CancelRequested;
             self.emit(EventBody::Cancelled(Cancelled { reason, error: None }));
         }
@@ -372,7 +392,7 @@ impl<'a> Turn<'a> {
     ) -> Result<Decision, Rejection> {
         let held = self.held(lease)?;
         if held.disconnected_until.is_none() {
-            let until = self.now.plus(grace);
+            let until = self.now.plus(grace.min(MAX_TIMEOUT));
             self.emit(EventBody::RunnerDisconnected(RunnerDisconnected { until, detail }));
         }
         self.done()
@@ -429,10 +449,17 @@ impl<'a> Turn<'a> {
 
     // ---- the person's side ---------------------------------------------------------------
 
-    fn resume(mut self, input: Option<Box<RawValue>>) -> Result<Decision, Rejection> {
+    fn resume(
+        mut self,
+        input: Option<Box<RawValue>>,
+        question: Option<u64>,
+    ) -> Result<Decision, Rejection> {
         self.live()?;
-        if self.state.phase != Phase::Waiting {
+        let Some(open) = &self.state.question else {
             return Err(Rejection::NotWaiting { phase: self.state.phase });
+        };
+        if question.is_some_and(|seq| seq != open.seq) {
+            return Err(Rejection::SeqMismatch { of: Condition::Question, seq: open.seq });
         }
         let requeued = self.state.lease.is_none();
         self.emit(EventBody::Resumed(Resumed { input, requeued }));
@@ -458,7 +485,7 @@ impl<'a> Turn<'a> {
             let reason = Reason::CancelRequested;
             self.emit(EventBody::Cancelled(Cancelled { reason, error: None }));
         }
-        let seq = self.state.seq + self.events.len() as u64;
+        let seq = self.head();
         Ok(Decision { events: self.events, reply: Reply::Done { seq, cancel_requested: true } })
     }
 
@@ -471,7 +498,7 @@ impl<'a> Turn<'a> {
     ) -> Result<Decision, Rejection> {
         self.live()?;
         if if_match.is_some_and(|seq| seq != self.state.seq) {
-            return Err(Rejection::SeqMismatch { seq: self.state.seq });
+            return Err(Rejection::SeqMismatch { of: Condition::Head, seq: self.state.seq });
         }
         let mut timeouts = self.state.spec.timeouts.clone();
         patch.apply(&mut timeouts);

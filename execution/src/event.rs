@@ -100,6 +100,13 @@ pub struct Started {
     pub runner: RunnerInfo,
 }
 
+/// For a field that can be left out and can be null: `null` is a value too.
+pub(crate) fn present<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
+}
+
 /// `execution.waiting`: a question to a person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Waiting {
@@ -107,7 +114,7 @@ pub struct Waiting {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
     /// JSON Schema of the answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub schema: Option<Box<RawValue>>,
     /// When the wait fails.
     pub until: Timestamp,
@@ -115,11 +122,20 @@ pub struct Waiting {
     pub hold: bool,
 }
 
+impl Waiting {
+    /// Whether this is the question; how long it waits does not matter.
+    pub(crate) fn is(&self, prompt: Option<&str>, schema: Option<&RawValue>, hold: bool) -> bool {
+        self.prompt.as_deref() == prompt
+            && self.schema.as_deref().map(RawValue::get) == schema.map(RawValue::get)
+            && self.hold == hold
+    }
+}
+
 /// `execution.resumed`: the answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Resumed {
     /// The answer, byte for byte.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub input: Option<Box<RawValue>>,
     /// Whether it goes back to its queue as the next attempt (it waited without a lease).
     pub requeued: bool,
@@ -182,8 +198,8 @@ pub struct Updated {
 /// `execution.completed`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Completed {
-    /// The result, byte for byte.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The result, byte for byte; left out, it is what the runner's events have set.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub output: Option<Box<RawValue>>,
 }
 

@@ -8,6 +8,10 @@ const JITTER: f64 = 0.2;
 
 /// The wait before attempt `next` (2 for the first retry). `random` is uniform in `[0, 1)`.
 pub fn backoff(retry: &Retry, next: u32, random: f64) -> Span {
+    // Zero times a factor that has overflowed would be no number at all.
+    if retry.initial_backoff == Span(0) {
+        return Span(0);
+    }
     let exponent = i32::try_from(next.saturating_sub(2)).unwrap_or(i32::MAX);
     let full = retry.initial_backoff.0 as f64 * retry.factor.powi(exponent);
     // `min` also turns an overflow to infinity into the stated maximum.
@@ -34,5 +38,18 @@ mod tests {
         assert_eq!(backoff(&retry, u32::MAX, 0.0), Span::secs(10));
         let short = backoff(&retry, 3, 0.999);
         assert!(short < Span::secs(2) && short >= Span::millis(1600), "{short}");
+    }
+
+    #[test]
+    fn no_backoff_stays_none_however_often_it_is_multiplied() {
+        let retry = Retry { max_attempts: 1_000, initial_backoff: Span(0), ..huge() };
+        for next in [2, 3, 1_000, u32::MAX] {
+            assert_eq!(backoff(&retry, next, 0.5), Span(0), "attempt {next}");
+        }
+        assert_eq!(backoff(&huge(), u32::MAX, 0.0), Span::secs(60));
+    }
+
+    fn huge() -> Retry {
+        Retry { factor: 100.0, ..Retry::default() }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     content::FieldError,
+    event::present,
     id::{ExecutionId, Kind, Name, Namespace},
     time::{Span, Timestamp},
 };
@@ -118,7 +119,7 @@ pub struct Spec {
     /// Where it waits.
     pub queue: Name,
     /// Handed to the runner byte for byte.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub input: Option<Box<RawValue>>,
     /// For finding it again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     command::Signs,
-    deadline::{Deadline, DeadlineKind},
+    deadline::{Clocks, Deadline},
     event::{Reason, RunnerInfo},
     id::{ExecutionId, LeaseId, Name, Namespace},
     state::Phase,
@@ -36,6 +36,10 @@ pub enum Place {
 }
 
 /// A live lease.
+///
+/// Its two instants move with every event of its runner; all else of a standing changes with
+/// lifecycle events only. Whoever keeps a standing from the last of those keeps the instants of
+/// what came after as [`Signs`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Held {
     /// The token.
@@ -44,9 +48,13 @@ pub struct Held {
     pub runner: RunnerInfo,
     /// Since when.
     pub since: Timestamp,
+    /// Last sign of life in the log.
+    pub alive_at: Timestamp,
+    /// Last event or progress report in the log.
+    pub progressed_at: Timestamp,
     /// Its heartbeat timeout.
     pub heartbeat: Span,
-    /// Its progress timeout.
+    /// Its progress timeout, while that clock runs: not while it waits for an answer.
     pub progress: Option<Span>,
     /// A cancellation waits to be delivered to the runner.
     pub cancel_undelivered: bool,
@@ -93,20 +101,27 @@ impl Standing {
         }
     }
 
-    /// Every armed deadline, heartbeat and progress included, in no order.
+    /// Every armed deadline, heartbeat and progress included, in no order: exactly those that
+    /// [`State::deadlines`](crate::State::deadlines) gives for the same signs.
     pub fn armed(&self, signs: Signs) -> Vec<Deadline> {
         let mut armed = self.deadlines.clone();
         if let Some(held) = self.held() {
-            let after =
-                |at: Option<Timestamp>, span| at.unwrap_or(held.since).max(held.since).plus(span);
-            let at = after(signs.alive, held.heartbeat);
-            armed.push(Deadline { kind: DeadlineKind::Heartbeat, at });
-            if let Some(span) = held.progress {
-                let at = after(signs.progressed, span);
-                armed.push(Deadline { kind: DeadlineKind::Progress, at });
-            }
+            let Held { alive_at, progressed_at, heartbeat, progress, .. } = *held;
+            armed.extend(Clocks { alive_at, heartbeat, progressed_at, progress }.armed(signs));
         }
         armed
+    }
+
+    /// Whether the two are the same but for the instants of their lease.
+    pub fn stands_as(&self, other: &Standing) -> bool {
+        let still = |standing: &Standing| {
+            let mut still = standing.clone();
+            if let Place::Leased(held) = &mut still.place {
+                (held.alive_at, held.progressed_at) = (held.since, held.since);
+            }
+            still
+        };
+        still(self) == still(other)
     }
 
     /// The lease, where there is one.

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::{
     command::Signs,
     content::{Item, Progress},
-    deadline::{Deadline, DeadlineKind},
+    deadline::{Clocks, Deadline, DeadlineKind},
     event::{Event, EventBody, Failure, Reason, RunnerInfo, Waiting},
     id::{ExecutionId, Kind, LeaseId, Name},
     spec::{Retry, Spec, Timeouts},
@@ -132,6 +132,8 @@ pub struct Ended {
 /// An open question to a person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Question {
+    /// The seq of its `execution.waiting`, by which an answer names it.
+    pub seq: u64,
     /// What was asked.
     pub asked: Waiting,
     /// Since when.
@@ -330,7 +332,7 @@ impl State {
                 if !asked.hold {
                     self.end_lease(Ending::Parked, event);
                 }
-                self.question = Some(Question { asked: asked.clone(), since: now });
+                self.question = Some(Question { seq: event.seq, asked: asked.clone(), since: now });
             }
             EventBody::Resumed(resumed) => {
                 self.resume(resumed.requeued, resumed.input.as_deref(), now)
@@ -487,17 +489,20 @@ impl State {
     pub fn deadlines(&self, signs: Signs) -> Vec<Deadline> {
         let mut armed = self.logged_deadlines();
         if let Some(lease) = &self.lease {
-            let alive = lease.alive_at.max(signs.alive.unwrap_or_default());
-            let at = alive.plus(self.spec.timeouts.heartbeat);
-            armed.push(Deadline { kind: DeadlineKind::Heartbeat, at });
-            if let (Some(span), Phase::InProgress) = (self.spec.timeouts.progress, self.phase) {
-                let progressed = lease.progressed_at.max(signs.progressed.unwrap_or_default());
-                let at = progressed.plus(span);
-                armed.push(Deadline { kind: DeadlineKind::Progress, at });
-            }
+            armed.extend(self.clocks(lease).armed(signs));
         }
         armed.sort_unstable_by_key(|d| d.at);
         armed
+    }
+
+    fn clocks(&self, lease: &Lease) -> Clocks {
+        Clocks {
+            alive_at: lease.alive_at,
+            heartbeat: self.spec.timeouts.heartbeat,
+            progressed_at: lease.progressed_at,
+            // While a person is asked it is not the runner that makes no progress.
+            progress: self.spec.timeouts.progress.filter(|_| self.phase == Phase::InProgress),
+        }
     }
 
     /// The timeouts that only logged events move.
@@ -543,19 +548,12 @@ impl State {
         armed
     }
 
-    /// Where it stands in the world. Changes only with lifecycle events.
+    /// Where it stands in the world. Changes only with lifecycle events, but for the instants of a
+    /// lease: see [`Held`].
     pub fn standing(&self) -> Standing {
         let place = match (&self.lease, self.phase) {
             (_, Phase::Completed | Phase::Failed | Phase::Cancelled) => Place::Over,
-            (Some(lease), _) => Place::Leased(Box::new(Held {
-                lease: lease.id,
-                runner: lease.runner.clone(),
-                since: lease.since,
-                heartbeat: self.spec.timeouts.heartbeat,
-                progress: self.spec.timeouts.progress.filter(|_| self.phase == Phase::InProgress),
-                cancel_undelivered: self.cancel.as_ref().is_some_and(|c| c.delivered_at.is_none()),
-                cancel_requested: self.cancel.is_some(),
-            })),
+            (Some(lease), _) => Place::Leased(Box::new(self.held(lease))),
             (None, Phase::Pending) => {
                 Place::Queued { due: self.due, backing_off: self.backing_off }
             }
@@ -573,6 +571,21 @@ impl State {
             created_at: self.created_at,
             place,
             deadlines: self.logged_deadlines(),
+        }
+    }
+
+    fn held(&self, lease: &Lease) -> Held {
+        let Clocks { alive_at, heartbeat, progressed_at, progress } = self.clocks(lease);
+        Held {
+            lease: lease.id,
+            runner: lease.runner.clone(),
+            since: lease.since,
+            alive_at,
+            progressed_at,
+            heartbeat,
+            progress,
+            cancel_undelivered: self.cancel.as_ref().is_some_and(|c| c.delivered_at.is_none()),
+            cancel_requested: self.cancel.is_some(),
         }
     }
 
@@ -602,6 +615,7 @@ impl State {
             retry: Cow::Borrowed(&self.spec.retry),
             deadline: self.deadlines(signs).first().copied(),
             waiting: self.question.as_ref().map(|q| WaitingView {
+                seq: q.seq,
                 prompt: q.asked.prompt.as_deref().map(Cow::Borrowed),
                 schema: q.asked.schema.as_deref(),
                 since: q.since,
@@ -669,6 +683,7 @@ pub struct Execution<'a> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[allow(missing_docs)] // The fields of `Waiting` and `Question`.
 pub struct WaitingView<'a> {
+    pub seq: u64,
     pub prompt: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub schema: Option<&'a RawValue>,

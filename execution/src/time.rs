@@ -136,6 +136,15 @@ mod tests {
     }
 
     #[test]
+    fn no_span_takes_an_instant_around_the_end_of_time() {
+        let end = Timestamp(i64::MAX);
+        assert_eq!(Timestamp(i64::MIN).plus(Span(u64::MAX)), end);
+        assert_eq!(Timestamp(1_767_323_045_000_006).plus(Span(u64::MAX)), end);
+        assert_eq!(end.plus(Span(1)), end);
+        assert_eq!(end.since(Timestamp(i64::MIN)), Span(i64::MAX as u64));
+    }
+
+    #[test]
     fn a_span_reads_and_prints_the_wire_spelling() {
         for (text, span) in [
             ("30s", Span::secs(30)),

@@ -3,6 +3,7 @@
 //! whether it was lived through or replayed from the encoded log.
 
 mod lifecycle {
+    mod again;
     pub(crate) mod model;
     pub(crate) mod subject;
 }
@@ -78,8 +79,8 @@ fn roads() -> Vec<(&'static str, Vec<Step>)> {
     };
     let held = || vec![Create, Claim];
     let then = |more: Vec<Step>| [held(), more].concat();
-    let asked = Wait { who: 0, hold: true, timeout: None };
-    let parked = Wait { who: 0, hold: false, timeout: None };
+    let ask = |hold| Wait { who: 0, batch: Some(5), prompt: 0, hold, timeout: None };
+    let (asked, parked, answer) = (ask(true), ask(false), Resume { right: None });
     let cancel = Cancel { grace: None };
     let failed = Fail { who: 0, retryable: true, definition: false };
     let post = Post { who: 0, batch: Some(3), events: 2 };
@@ -98,10 +99,10 @@ fn roads() -> Vec<(&'static str, Vec<Step>)> {
             "waiting with its lease, disconnected",
             then(vec![asked.clone(), Disconnect { who: 0, grace: 30 }]),
         ),
-        ("answered with its lease", then(vec![asked, Resume])),
+        ("answered with its lease", then(vec![asked, answer.clone()])),
         ("waiting without a lease", then(vec![parked.clone()])),
-        ("answered without a lease", then(vec![parked.clone(), Resume])),
-        ("second attempt after an answer", then(vec![parked.clone(), Resume, Claim])),
+        ("answered without a lease", then(vec![parked.clone(), answer.clone()])),
+        ("second attempt after an answer", then(vec![parked.clone(), answer, Claim])),
         ("backing off", then(vec![failed.clone()])),
         ("backed off", then(vec![failed.clone(), Advance(1_000)])),
         ("second attempt", then(vec![failed.clone(), Advance(1_000), Claim])),
@@ -123,7 +124,7 @@ fn roads() -> Vec<(&'static str, Vec<Step>)> {
 const FAR: Timestamp = Timestamp(221_845_392_000_000_000);
 
 /// A state at the end of a road.
-fn walk(road: &[Step]) -> (Model, Subject) {
+pub(crate) fn walk(road: &[Step]) -> (Model, Subject) {
     let mut model = Model::patient();
     let mut subject = Subject::new(&model);
     for step in road {
@@ -228,13 +229,29 @@ fn what_is_armed_is_the_same_by_the_state_and_by_its_standing() {
         let mut by_standing = state.standing().armed(subject.signs);
         by_state.sort_unstable();
         by_standing.sort_unstable();
-        let kinds = |armed: &[heartline_execution::Deadline]| {
-            armed.iter().map(|d| d.kind).collect::<Vec<_>>()
-        };
-        assert_eq!(kinds(&by_state), kinds(&by_standing), "{name}");
-        // A standing may look too early at what only the log has moved, never too late.
-        let mine = by_standing.iter().zip(&by_state);
-        assert!(mine.into_iter().all(|(look, due)| look.at <= due.at), "{name}");
+        assert_eq!(by_state, by_standing, "{name}");
+        subject.timeouts_go_by_the_standing();
+    }
+}
+
+proptest! {
+    #![proptest_config(Config {
+        cases: 150,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        ..Config::default()
+    })]
+
+    #[test]
+    fn the_timers_and_the_rules_agree_on_what_is_due(
+        mut model in Model::any(),
+        steps in proptest::collection::vec(steps(), 1..60),
+    ) {
+        let mut subject = Subject::new(&model);
+        for step in [vec![Step::Create, Step::Claim], steps].concat() {
+            model.take(&step);
+            assert_eq!(subject.take(&model, &step), model.expected, "{step:?}");
+            subject.timeouts_go_by_the_standing();
+        }
     }
 }
 

@@ -17,7 +17,10 @@ use crate::{
 };
 
 /// The layout on disk that this version writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+
+/// The lowest number that a format ever had.
+const FIRST: u32 = 1;
 
 /// Holds the number of the format, so that it is known before a database is touched.
 const FORMAT_FILE: &str = "FORMAT";
@@ -52,6 +55,18 @@ pub enum OpenError {
         folder.display()
     )]
     Newer {
+        /// Which.
+        folder: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// Written by a version from before the first release. Nothing was changed.
+    #[error(
+        "the data folder {} has format {found}, from before the first release, and this version \
+         reads format {FORMAT} only: use a new folder, or the version that wrote this one",
+        folder.display()
+    )]
+    Older {
         /// Which.
         folder: PathBuf,
         /// Its format.
@@ -152,11 +167,11 @@ impl Claim {
                 Err(OpenError::Newer { folder: self.folder.clone(), found })
             }
             Ok(found) if found == FORMAT => Ok(()),
-            Ok(found) => self.migrate(found),
-            Err(_) => Err(self.damaged(
+            Ok(found) if (FIRST..FORMAT).contains(&found) => self.migrate(found),
+            Ok(_) | Err(_) => Err(self.damaged(
                 FORMAT_FILE,
                 format!(
-                    "it holds {:?}, not a format number",
+                    "it holds {:?}, not the number of a format",
                     text.chars().take(20).collect::<String>()
                 ),
                 "restore the folder from a backup",
@@ -166,13 +181,9 @@ impl Claim {
 
     /// The folder of an older format, before its database is opened.
     fn migrate(&self, found: u32) -> Result<(), OpenError> {
-        // Format 1 is the first. A later one migrates step by step here, each step ending with
-        // `write_format`, so that a crash between two steps resumes.
-        Err(self.damaged(
-            FORMAT_FILE,
-            format!("format {found} never existed"),
-            "restore the folder from a backup",
-        ))
+        // Format 2 is the first that is released. A later one migrates step by step here, each
+        // step ending with `write_format`, so that a crash between two steps resumes.
+        Err(OpenError::Older { folder: self.folder.clone(), found })
     }
 
     fn found_new(&self) -> Result<(), OpenError> {

@@ -13,7 +13,7 @@ use crate::{
     keys,
 };
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 const QUEUED: u8 = 1;
 const LEASED: u8 = 2;
@@ -60,11 +60,22 @@ pub(crate) fn encode(out: &mut Vec<u8>, standing: &Standing) {
 }
 
 fn push_held(out: &mut Vec<u8>, held: &Held) {
-    let Held { lease, runner, since, heartbeat, progress, cancel_undelivered, cancel_requested } =
-        held;
+    let Held {
+        lease,
+        runner,
+        since,
+        alive_at,
+        progressed_at,
+        heartbeat,
+        progress,
+        cancel_undelivered,
+        cancel_requested,
+    } = held;
     let RunnerInfo { id, name, host, pid, version } = runner;
     out.extend_from_slice(&lease.0.to_be_bytes());
-    out.extend_from_slice(&since.0.to_be_bytes());
+    for instant in [since, alive_at, progressed_at] {
+        out.extend_from_slice(&instant.0.to_be_bytes());
+    }
     out.extend_from_slice(&heartbeat.0.to_be_bytes());
     push_option(out, progress.as_ref(), |out, span| out.extend_from_slice(&span.0.to_be_bytes()));
     out.extend_from_slice(&[u8::from(*cancel_undelivered), u8::from(*cancel_requested)]);
@@ -88,7 +99,7 @@ pub(crate) fn decode(key: &[u8], row: &[u8]) -> Result<Standing, String> {
         Some((&VERSION, fields)) => {
             standing(key, fields).ok_or_else(|| "the standing is malformed".to_owned())
         }
-        Some((newer, _)) => Err(format!("standing version {newer} is not known")),
+        Some((other, _)) => Err(format!("standing version {other} is not known")),
         None => Err("the standing is empty".to_owned()),
     }
 }
@@ -135,6 +146,8 @@ fn standing(key: &[u8], row: &[u8]) -> Option<Standing> {
 fn held(fields: &mut Fields<'_>) -> Option<Held> {
     let lease = LeaseId(u128::from_be_bytes(fields.array()?));
     let since = instant(fields)?;
+    let alive_at = instant(fields)?;
+    let progressed_at = instant(fields)?;
     let heartbeat = Span(fields.u64()?);
     let progress = option(fields, |fields| fields.u64().map(Span))?;
     let cancel_undelivered = flag(fields)?;
@@ -145,7 +158,17 @@ fn held(fields: &mut Fields<'_>) -> Option<Held> {
         (option(fields, text)?, option(fields, text)?, option(fields, text)?);
     let pid = option(fields, |fields| fields.array().map(u32::from_be_bytes))?;
     let runner = RunnerInfo { id, name, host, pid, version };
-    Some(Held { lease, runner, since, heartbeat, progress, cancel_undelivered, cancel_requested })
+    Some(Held {
+        lease,
+        runner,
+        since,
+        alive_at,
+        progressed_at,
+        heartbeat,
+        progress,
+        cancel_undelivered,
+        cancel_requested,
+    })
 }
 
 fn instant(fields: &mut Fields<'_>) -> Option<Timestamp> {
@@ -246,15 +269,19 @@ mod tests {
         let runners = (names(), texts(), texts(), proptest::option::of(any::<u32>()), texts())
             .prop_map(|(id, name, host, pid, version)| RunnerInfo { id, name, host, pid, version });
         let spans = proptest::option::of(any::<u64>().prop_map(Span));
-        let held = (any::<u128>(), runners, instants(), any::<u64>(), spans, any::<[bool; 2]>());
+        let moments = [instants(), instants(), instants()];
+        let held = (any::<u128>(), runners, moments, any::<u64>(), spans, any::<[bool; 2]>());
         prop_oneof![
             (instants(), any::<bool>())
                 .prop_map(|(due, backing_off)| Place::Queued { due, backing_off }),
-            held.prop_map(|(lease, runner, since, heartbeat, progress, cancel)| {
+            held.prop_map(|(lease, runner, moments, heartbeat, progress, cancel)| {
+                let [since, alive_at, progressed_at] = moments;
                 Place::Leased(Box::new(Held {
                     lease: LeaseId(lease),
                     runner,
                     since,
+                    alive_at,
+                    progressed_at,
                     heartbeat: Span(heartbeat),
                     progress,
                     cancel_undelivered: cancel[0],

@@ -379,6 +379,25 @@ fn a_newer_format_is_refused_before_anything_is_touched() {
 }
 
 #[test]
+fn a_format_from_before_the_first_release_is_refused_with_what_to_do() {
+    let (folder, _) = settled();
+    let (file, before) = (folder.path().join("FORMAT"), names(folder.path()));
+    for found in 1..FORMAT {
+        fs::write(&file, format!("{found}\n")).unwrap();
+        let error = open(folder.path()).unwrap_err();
+        assert!(matches!(error, OpenError::Older { found: told, .. } if told == found));
+        let text = error.to_string();
+        assert!(text.contains(folder.path().to_str().unwrap()), "{text}");
+        assert!(text.contains("use a new folder"), "{text}");
+        assert_eq!(names(folder.path()), before);
+    }
+    fs::write(&file, "0").unwrap();
+    assert!(matches!(open(folder.path()).unwrap_err(), OpenError::Damaged { .. }));
+    fs::write(&file, format!("{FORMAT}\n")).unwrap();
+    open(folder.path()).unwrap();
+}
+
+#[test]
 fn a_second_opener_is_told_which_folder_is_held_and_by_whom() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).unwrap();

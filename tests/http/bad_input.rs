@@ -514,6 +514,7 @@ async fn a_bad_call_of_a_runner_changes_nothing() {
         with("fail", r#","error":{"message":"m","retryable":"yes"}"#).gives(422, "invalid", "/error/retryable", "true or false"),
         with("wait", r#","schema":{"type":"nonsense"}"#).gives(422, "invalid", "/schema", "JSON Schema"),
         with("wait", r#","schema":{"$ref":"https://example.org/s"}"#).gives(422, "invalid", "/schema", ""),
+        with("wait", r#","batch":9007199254740992"#).gives(422, "invalid", "/batch", "9007199254740991"),
         with("wait", r#","timeout":"0s""#).gives(422, "invalid", "/timeout", "between"),
         with("cancelled", "").gives(409, "not_cancelling", "", "no cancellation"),
         with("complete", r#","outptu":1"#).gives(422, "invalid", "/outptu", "did you mean \"output\"?"),
@@ -547,6 +548,18 @@ async fn a_bad_call_of_a_person_changes_nothing() {
     let Scene { held, over, queued, .. } = &scene;
     let cases = vec![
         case("POST", at(held, "/resume"), "{}").gives(409, "not_waiting", "", "in_progress"),
+        case("POST", at(held, "/resume"), r#"{"question":2}"#).gives(
+            409,
+            "not_waiting",
+            "",
+            "in_progress",
+        ),
+        case("POST", at(held, "/resume"), r#"{"question":"2"}"#).gives(
+            422,
+            "invalid",
+            "/question",
+            "number",
+        ),
         case("POST", at(over, "/resume"), "{}").gives(409, "execution_terminal", "", "completed"),
         case("POST", at(over, "/cancel"), "").gives(409, "execution_terminal", "", "completed"),
         case("POST", at(held, "/cancel"), r#"{"grace":"x"}"#)

@@ -197,6 +197,48 @@ async fn a_person_answers_a_question_that_has_a_schema() {
 }
 
 #[tokio::test]
+async fn a_question_is_asked_once_and_an_answer_is_for_the_question_it_names() {
+    let server = Server::start();
+    let (id, lease) = server.started().await;
+    let path = format!("/v1/executions/{id}");
+    let (wait, resume) = (format!("{path}/wait"), format!("{path}/resume"));
+    let ask = |batch: u64, prompt: &str| json!({"lease": lease, "batch": batch, "prompt": prompt});
+    let first = server.post(&wait, &ask(1, "Send it?"), 200).await;
+    assert_eq!(server.post(&wait, &ask(1, "Send it?"), 200).await, first);
+    let unnumbered = json!({"lease": lease, "prompt": "Send it?"});
+    assert_eq!(server.post(&wait, &unnumbered, 200).await, first);
+    let another = json!({"lease": lease, "prompt": "Delete it?"});
+    server.post(&wait, &another, 422).await;
+    assert_eq!(server.get(&path).await["waiting"]["seq"], first["seq"]);
+    let named = |question: &Value| json!({"input": true, "question": question});
+    server.post(&resume, &named(&first["seq"]), 200).await;
+    // The runner missed the answer to its call: it does not ask again.
+    assert_eq!(server.post(&wait, &ask(1, "Send it?"), 200).await, first);
+    assert_eq!(server.get(&path).await["phase"], "in_progress");
+    let second = server.post(&wait, &ask(2, "Delete it?"), 200).await;
+    let refused = server.post(&resume, &named(&first["seq"]), 412).await;
+    assert_eq!(refused["code"], "precondition_failed");
+    assert!(refused["detail"].as_str().unwrap().contains("open question"), "{refused}");
+    assert_eq!(server.get(&path).await["phase"], "waiting");
+    server.post(&resume, &named(&second["seq"]), 200).await;
+    server.post(&wait, &ask(3, "And now?"), 200).await;
+    server.post(&resume, &json!({"input": true}), 200).await;
+}
+
+#[tokio::test]
+async fn an_answer_to_a_question_that_is_gone_is_not_judged_by_the_schema_of_the_next() {
+    let server = Server::start();
+    let (id, lease) = server.started().await;
+    let path = format!("/v1/executions/{id}");
+    let schema = json!({"type": "boolean"});
+    let question = json!({"lease": lease, "prompt": "Send it?", "schema": schema});
+    server.post(&format!("{path}/wait"), &question, 200).await;
+    let answer = json!({"input": "none of these", "question": 1});
+    let refused = server.post(&format!("{path}/resume"), &answer, 412).await;
+    assert_eq!(refused["code"], "precondition_failed");
+}
+
+#[tokio::test]
 async fn a_cancellation_reaches_the_runner_and_is_confirmed() {
     let server = Server::start();
     let (id, lease) = server.started().await;

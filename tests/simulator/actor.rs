@@ -16,6 +16,7 @@ use super::{
     checks::{Deed, Invariant, lease_of},
     coverage::command_name,
     env::Env,
+    progress::Pacing,
     sabotage::Sabotage,
     server::{After, Answer, Ask, Entry, Refused, Server},
     world::{Asker, Happening},
@@ -25,7 +26,7 @@ use super::{
 pub(super) struct Actor {
     pub(super) generation: u64,
     pub(super) state: Option<State>,
-    pulse: Option<Arc<Pulse>>,
+    pub(super) pulse: Option<Arc<Pulse>>,
     feed: Arc<Feed>,
     facets: Option<Facets>,
     /// Appends on their way.
@@ -33,6 +34,7 @@ pub(super) struct Actor {
     /// An append failed: the state may be wrong.
     pub(super) poisoned: Rc<Cell<bool>>,
     snapshot_seq: u64,
+    pub(super) pacing: Pacing,
 }
 
 impl Server {
@@ -118,6 +120,7 @@ impl Server {
             inflight: 0,
             poisoned: Rc::default(),
             snapshot_seq: head,
+            pacing: Pacing::default(),
         }
     }
 
@@ -133,7 +136,11 @@ impl Server {
         if ask.detached {
             env.checks.contested.insert(ask.id);
         } else if let Some(actor) = self.actors.remove(&ask.id) {
-            return if actor.poisoned.get() { Err(Err(Refused::Interrupted)) } else { Ok(actor) };
+            if actor.poisoned.get() {
+                env.checks.forget_report(ask.id);
+                return Err(Err(Refused::Interrupted));
+            }
+            return Ok(actor);
         }
         let state = self.load(env, &ask.namespace, ask.id).ok_or(Err(Refused::NotFound))?;
         if state.phase.is_terminal() {
@@ -149,7 +156,9 @@ impl Server {
     }
 
     fn execute(&mut self, env: &mut Env, ask: Ask) {
-        if !self.has_room(env) {
+        // A report that waits may have to go first.
+        let waits = self.actors.get(&ask.id).is_some_and(|actor| actor.pacing.is_pending());
+        if !self.has_room(env, 1 + usize::from(waits)) {
             self.deliver(env, ask, Err(Refused::Overloaded), false);
             return;
         }
@@ -157,7 +166,7 @@ impl Server {
         // would be built from a log that is about to move.
         if (ask.detached || !self.actors.contains_key(&ask.id)) && self.is_decided(ask.id) {
             env.coverage.moment("actor waited for what a dead one had decided");
-            env.send(Happening::arrive(ask));
+            self.settling.push(ask);
             return;
         }
         let mut actor = match self.find(env, &ask) {
@@ -167,6 +176,13 @@ impl Server {
                 return;
             }
         };
+        if let Some(reply) = self.postpone(env, &mut actor, &ask) {
+            let id = ask.id;
+            self.behind_barrier(env, &actor, ask, Ok(reply));
+            self.actors.insert(id, actor);
+            return;
+        }
+        self.report_before(env, &mut actor, &ask);
         let ahead = match &ask.asker {
             Asker::Timer { ahead, .. } => *ahead,
             _ => Span(0),
@@ -208,7 +224,7 @@ impl Server {
             Some(actor) if !actor.poisoned.get() => actor.state.clone(),
             Some(_) | None => self.load(env, namespace, id),
         };
-        let Some(state) = state.filter(|_| self.healthy && self.has_room(env)) else {
+        let Some(state) = state.filter(|_| self.healthy && self.has_room(env, 1)) else {
             env.send(Happening::Missed { watcher });
             return;
         };
@@ -222,7 +238,7 @@ impl Server {
             asker: Asker::Watcher(watcher),
             namespace: namespace.clone(),
             id,
-            command: Command::Resume { input: None }, // Never decided: a look is no command.
+            command: Command::Resume { input: None, question: None }, // Never decided: a look is no command.
             marks: Vec::new(),
             key: None,
             detached: false,
@@ -242,6 +258,7 @@ impl Server {
         answer: Result<Reply, Rejection>,
     ) {
         if actor.inflight == 0 {
+            note_report(env, &ask, &answer);
             self.deliver(env, ask, answer.map_err(Refused::Rejected), false);
             return;
         }
@@ -249,7 +266,13 @@ impl Server {
         self.submit(env, barrier(actor, ask, answer));
     }
 
-    fn append(&mut self, env: &mut Env, actor: &mut Actor, decision: Decision, ask: Ask) {
+    pub(super) fn append(
+        &mut self,
+        env: &mut Env,
+        actor: &mut Actor,
+        decision: Decision,
+        ask: Ask,
+    ) {
         let Decision { mut events, reply } = decision;
         let id = ask.id;
         let expected_seq = actor.state.as_ref().map_or(0, |s| s.seq);
@@ -305,16 +328,19 @@ impl Server {
             }
             _ => None,
         };
-        let spoke =
-            events.iter().any(|e| matches!(e.body, EventBody::Content(_) | EventBody::Progress(_)));
+        let (pace, question) = match &ask.command {
+            Command::ReportProgress { .. } => (Some(actor.pacing.pace(actor.generation)), None),
+            Command::Resume { question, .. } => (None, *question),
+            _ => (None, None),
+        };
         let after = After {
             generation: actor.generation,
             poisoned: Rc::clone(&actor.poisoned),
-            deed: Deed { lease: lease_of(&ask.command), timeout },
+            deed: Deed { lease: lease_of(&ask.command), timeout, pace, question },
             standing,
             pulse: actor.pulse.clone(),
             feed: Arc::clone(&actor.feed),
-            spoke,
+            spoke: spoke(&events),
             ended: over.then_some(state.phase),
             answer: Ok(reply),
             view: None,
@@ -339,7 +365,9 @@ impl Server {
             self.beat(env, ask.id, *lease);
         }
         match ask.asker {
-            Asker::Timer { due, .. } => self.fired(env, &due, answer),
+            Asker::Timer { due, came_up, ahead } => {
+                self.fired(env, &due, (came_up, ahead), answer);
+            }
             Asker::Claim { round, lease } => self.claimed(env, round, ask.id, lease, &answer),
             asker => env.answer(asker, answer),
         }
@@ -357,6 +385,9 @@ impl Server {
                 match &ask.command {
                     Command::PostEvents { .. } if silent => {
                         env.coverage.moment("batch was a repeat");
+                    }
+                    Command::Wait { hold: true, .. } if silent => {
+                        env.coverage.moment("question was a repeat");
                     }
                     Command::Complete { .. } | Command::Fail { .. } if silent => {
                         env.coverage.moment("end told again");
@@ -395,7 +426,7 @@ impl Server {
         let idle: Vec<_> = self
             .actors
             .iter()
-            .filter(|(_, actor)| actor.inflight == 0)
+            .filter(|(_, actor)| actor.inflight == 0 && !actor.pacing.is_pending())
             .map(|(id, _)| *id)
             .collect();
         for id in idle {
@@ -410,6 +441,7 @@ impl Server {
         let nth = env.chance.below(self.actors.len());
         let id = *self.actors.keys().nth(nth)?;
         env.coverage.fault("actor panicked");
+        env.checks.forget_report(id);
         let actor = self.actors.remove(&id)?;
         let namespace = actor.state?.spec.namespace.clone();
         env.chance.percent(30).then_some((namespace, id))
@@ -459,6 +491,27 @@ fn barrier(actor: &Actor, ask: Ask, answer: Result<Reply, Rejection>) -> Entry {
         ask,
     };
     Entry { append, after }
+}
+
+/// Whether the runner is heard in these events, as in `actors::writer`.
+fn spoke(events: &[Event]) -> bool {
+    events.iter().any(|e| {
+        matches!(
+            e.body,
+            EventBody::Content(_)
+                | EventBody::Progress(_)
+                | EventBody::Waiting(_)
+                | EventBody::CancelDelivered(_)
+                | EventBody::CancelAcknowledged(_)
+        )
+    })
+}
+
+/// A report that was acknowledged must not be lost from here on.
+pub(super) fn note_report(env: &mut Env, ask: &Ask, answer: &Result<Reply, Rejection>) {
+    if let (Command::ReportProgress { lease, progress }, Ok(_)) = (&ask.command, answer) {
+        env.checks.reported(ask.id, *lease, progress);
+    }
 }
 
 fn facets(state: &State) -> Facets {

@@ -108,6 +108,8 @@ impl World {
             }
         }
         checks.claim(Invariant::J, overdue.is_none(), || overdue.unwrap_or_default());
+        let unreported = checks.live.iter().find_map(|id| checks.late_report(*id));
+        checks.claim(Invariant::A, unreported.is_none(), || unreported.unwrap_or_default());
         if now > checks.excused_until.plus(PATIENCE) {
             let neglected = server.neglected(now, PATIENCE);
             checks.claim(Invariant::J, neglected.is_none(), || neglected.unwrap_or_default());
@@ -160,7 +162,8 @@ impl World {
         let (mut queued, mut leased) = (0, 0);
         for standing in &indexed {
             let on_board = server.board.standing(standing.id);
-            if on_board.as_deref() != Some(standing) {
+            // The instants of a lease go on between the lifecycle events that the index knows.
+            if !on_board.as_deref().is_some_and(|board| board.stands_as(standing)) {
                 found.get_or_insert(format!("{standing:?} stands on the board as {on_board:?}"));
             }
             let of = checks.known.get(&standing.id);
@@ -279,6 +282,11 @@ impl World {
             let found = self.env.disk.log(&namespace, id);
             self.env.checks.read_back(&namespace, id, &found, &mut self.env.coverage);
         }
+        let gone = self.env.checks.gone.iter();
+        let back: Vec<_> =
+            gone.filter(|(id, namespace)| !self.env.disk.log(namespace, **id).is_empty()).collect();
+        let told = (!back.is_empty()).then(|| format!("purged, and there again: {back:?}"));
+        self.env.checks.claim(Invariant::D, told.is_none(), || told.unwrap_or_default());
     }
 
     /// Nothing is left to happen: everybody has come to an end and was told.

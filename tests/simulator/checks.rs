@@ -8,11 +8,13 @@ use std::{
 
 use heartline_execution::{
     Command, DeadlineKind, ExecutionId, LeaseId, Namespace, Rejection, Reply, Span, Timestamp,
+    command::Condition,
 };
 use heartline_storage::{Append, Record, Stored};
 use serde_json::Value;
 
-use super::{coverage::Coverage, shadow::Shadow};
+pub(crate) use super::reports::Pace;
+use super::{coverage::Coverage, reports::Reports, shadow::Shadow};
 
 /// ARCHITECTURE's invariants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,10 @@ pub(crate) struct Deed {
     pub(crate) lease: Option<LeaseId>,
     /// The timeout: which, when it came up on the board, when it was decided.
     pub(crate) timeout: Option<(DeadlineKind, Timestamp, Timestamp)>,
+    /// Of a progress report.
+    pub(crate) pace: Option<Pace>,
+    /// The question that an answer named.
+    pub(crate) question: Option<u64>,
 }
 
 /// Signs of life of one lease that were accepted and are not in the log.
@@ -77,6 +83,9 @@ pub(crate) struct Known {
     batches: BTreeMap<(LeaseId, u64), u64>,
     /// A lifecycle event has come since the server started.
     pub(crate) moved: bool,
+    /// When the log was last seen to grow.
+    touched: Timestamp,
+    pub(super) reports: Reports,
 }
 
 /// See the module.
@@ -93,6 +102,12 @@ pub(crate) struct Checks {
     /// Until then the last start holds deadlines back.
     pub(crate) grace_until: Timestamp,
     pub(crate) events: u64,
+    /// The clock.
+    pub(crate) now: Timestamp,
+    /// Between two events of an actor's progress reports.
+    pub(crate) interval: Span,
+    /// Removed for good.
+    pub(super) gone: BTreeMap<ExecutionId, Namespace>,
     late: Span,
     closing: bool,
     /// Had two writers at once: the one that loses the race may still refuse calls by what it
@@ -155,6 +170,10 @@ impl Checks {
         if records.is_empty() {
             return;
         }
+        if self.gone.contains_key(&id) {
+            self.claim(Invariant::B, false, || format!("{id}: written to after it was purged"));
+            return;
+        }
         let known = self.known.entry(id).or_insert_with(|| Known {
             namespace: namespace.clone(),
             log: Vec::new(),
@@ -162,7 +181,10 @@ impl Checks {
             heard: Heard::default(),
             batches: BTreeMap::new(),
             moved: true,
+            touched: self.now,
+            reports: Reports::default(),
         });
+        known.touched = self.now;
         let mut found: Option<(Invariant, String)> = None;
         let mut wrong = |invariant, what: String| {
             found.get_or_insert((invariant, what));
@@ -216,6 +238,18 @@ impl Checks {
             let type_name = event["type"].as_str().unwrap_or_default();
             if record.lifecycle != type_name.starts_with("execution.") {
                 wrong(Invariant::D, format!("{id}: {type_name} is filed in the wrong view"));
+            }
+            if let Some(named) = deed.question
+                && type_name == "execution.resumed"
+                && named != known.shadow.asked_seq
+            {
+                let asked = known.shadow.asked_seq;
+                wrong(Invariant::I, format!("{id}: question {asked} has the answer to {named}"));
+            }
+            if let Some(why) = known.judge_report(&event, deed, self.interval)
+                && !self.contested.contains(&id)
+            {
+                wrong(Invariant::A, format!("{id}: {why}"));
             }
             known.moved |= record.lifecycle;
             if let Err(why) = known.shadow.fold(&event, record.private.lease) {
@@ -334,9 +368,29 @@ impl Checks {
         self.claim(Invariant::E, current, || format!("{id}: superseded lease {lease} was heard"));
     }
 
+    /// A timeout came up and was not due: something that came meanwhile must have moved it.
+    pub(crate) fn disarmed(&mut self, id: ExecutionId, kind: DeadlineKind, came_up: Timestamp) {
+        let moved = self.contested.contains(&id)
+            || self.known.get(&id).is_none_or(|known| known.touched >= came_up);
+        self.claim(Invariant::F, moved, || {
+            format!("{id}: {kind:?} came up at {came_up}, was not due, and nothing has moved it")
+        });
+    }
+
+    /// A terminal execution was removed for good.
+    pub(crate) fn purged(&mut self, namespace: &Namespace, id: ExecutionId) {
+        let over = self.known.remove(&id).is_some_and(|known| known.shadow.is_over());
+        self.claim(Invariant::I, over, || format!("{id} is purged and was not over"));
+        self.keys.retain(|_, of| *of != id);
+        self.gone.insert(id, namespace.clone());
+    }
+
     /// After a start, every runner counts as heard from.
     pub(crate) fn started(&mut self, now: Timestamp, grace_until: Timestamp) {
         self.grace_until = grace_until;
+        for known in self.known.values_mut() {
+            known.reports = Reports::default();
+        }
         self.claiming.clear();
         for id in &self.live {
             let Some(known) = self.known.get_mut(id) else { continue };
@@ -356,6 +410,9 @@ impl Checks {
         answer: Result<&Reply, &Rejection>,
         wrote: bool,
     ) {
+        if self.gone.contains_key(&id) {
+            return; // Whoever still has it in memory may say so.
+        }
         let contested = self.contested.contains(&id);
         let shadow = self.known.get(&id).map(|known| &known.shadow);
         let lease = lease_of(command);
@@ -370,7 +427,7 @@ impl Checks {
                     self.claim(Invariant::A, seq <= head, || {
                         format!("{id}: seq {seq} is acknowledged, the log ends at {head}")
                     });
-                    self.check_batch(id, command, seq);
+                    self.check_batch(id, command, holds, seq);
                 }
                 let lost = self.lost_mark(id, marks);
                 self.claim(Invariant::A, lost.is_none(), || {
@@ -399,8 +456,15 @@ impl Checks {
                         Rejection::NotClaimable { phase: told }
                         | Rejection::NotWaiting { phase: told } => phase == Some(*told) && !over,
                         Rejection::NotCancelling => shadow.is_some_and(|s| s.cancel.is_none()),
+                        Rejection::SeqMismatch { of: Condition::Question, seq } => {
+                            let named = match command {
+                                Command::Resume { question, .. } => *question,
+                                _ => None,
+                            };
+                            shadow.is_some_and(|s| s.asked_seq == *seq && named != Some(*seq))
+                        }
                         Rejection::NotDue
-                        | Rejection::SeqMismatch { .. }
+                        | Rejection::SeqMismatch { of: Condition::Head, .. }
                         | Rejection::Invalid { .. }
                         | Rejection::TooLarge { .. } => !over || lease.is_none(),
                     };
@@ -413,8 +477,13 @@ impl Checks {
         }
     }
 
-    fn check_batch(&mut self, id: ExecutionId, command: &Command, seq: u64) {
-        let Command::PostEvents { lease, batch: Some(batch), .. } = command else { return };
+    fn check_batch(&mut self, id: ExecutionId, command: &Command, holds: bool, seq: u64) {
+        let (lease, batch) = match command {
+            Command::PostEvents { lease, batch: Some(batch), .. } => (lease, batch),
+            // Of a lease that has ended, the end is told again.
+            Command::Wait { lease, batch: Some(batch), hold: true, .. } if holds => (lease, batch),
+            _ => return,
+        };
         let ended = self.known.get(&id).and_then(|k| k.batches.get(&(*lease, *batch)).copied());
         self.claim(Invariant::A, ended == Some(seq), || {
             format!(

@@ -38,7 +38,8 @@ impl World {
             }
             48..66 => self.answer_a_question(),
             66..80 => self.update_any(),
-            80..92 => self.nonsense(),
+            80..90 => self.nonsense(),
+            90..95 => self.purge_one(),
             _ => {
                 let refused = words::garbage_is_refused(&mut self.env.chance);
                 self.env.checks.claim(Invariant::I, refused, || "garbage was accepted".to_owned());
@@ -143,16 +144,37 @@ impl World {
 
     fn answer_a_question(&mut self) {
         let mark = self.env.mark();
-        let command = Command::Resume { input: Some(words::marked(mark)) };
+        let input = Some(words::marked(mark));
         let checks = &self.env.checks;
         let waits = |id: &&ExecutionId| checks.known[*id].shadow.phase == Some(Phase::Waiting);
         let waiting = checks.live.iter().find(waits).copied();
         match waiting {
             Some(id) if self.env.chance.percent(80) => {
-                let namespace = self.env.checks.known[&id].namespace.clone();
+                let known = &self.env.checks.known[&id];
+                let (namespace, asked) = (known.namespace.clone(), known.shadow.asked_seq);
+                let question = match self.env.chance.below(10) {
+                    0..4 => None,
+                    4..9 => Some(asked),
+                    _ => Some(asked.saturating_sub(1)),
+                };
+                let command = Command::Resume { input, question };
                 self.tell(namespace, id, command, vec![mark]);
             }
-            _ => self.tell_any(command, vec![mark]),
+            _ => self.tell_any(Command::Resume { input, question: None }, vec![mark]),
+        }
+    }
+
+    /// Mostly one that is over, as only these can go.
+    fn purge_one(&mut self) {
+        let over = self.env.checks.known.iter().filter(|(_, known)| known.shadow.is_over());
+        let over: Vec<_> = over.map(|(id, known)| (known.namespace.clone(), *id)).collect();
+        let one = if over.is_empty() || self.env.chance.one_in(5) {
+            self.any(false)
+        } else {
+            Some(self.env.chance.pick(&over).clone())
+        };
+        if let Some((namespace, id)) = one {
+            self.env.send(Happening::Purge { namespace, id });
         }
     }
 
@@ -192,7 +214,7 @@ impl World {
             2 => {
                 // One that was never created.
                 let id = self.new_id(kind);
-                let command = Command::Resume { input: None };
+                let command = Command::Resume { input: None, question: None };
                 self.tell(Name::default_namespace(), id, command, Vec::new());
             }
             3 => {
@@ -238,7 +260,7 @@ impl World {
                 if let Some((namespace, id)) = self.any(true) {
                     let foreign = usize::from(namespace == self.namespaces[0]);
                     let namespace = self.namespaces[foreign].clone();
-                    let command = Command::Resume { input: None };
+                    let command = Command::Resume { input: None, question: None };
                     self.tell(namespace, id, command, Vec::new());
                 }
             }

@@ -82,13 +82,20 @@ const FAULTS: [&str; 16] = [
     "unknown outcome not in the log",
 ];
 
-const MOMENTS: [&str; 23] = [
+const MOMENTS: [&str; 30] = [
     "actor went home",
     "actor built from the log",
     "actor waited for what a dead one had decided",
     "answer waited behind a barrier",
     "batch was a repeat",
+    "question was a repeat",
     "end told again",
+    "progress report waited for its turn",
+    "progress report came before what ends its attempt",
+    "progress report waited for room",
+    "purged",
+    "purge refused while it lives",
+    "watcher told of a purge",
     "heartbeat without an event",
     "zombie refused",
     "lease granted to nobody",

@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) snapshot_every: u64,
     /// No deadline comes up sooner after a start.
     pub(crate) boot_grace: Span,
+    /// Between two events of an actor's progress reports.
+    pub(crate) progress_interval: Span,
     /// Percent of answers and requests that get lost or doubled.
     pub(crate) loss: u64,
 }
@@ -41,6 +43,7 @@ impl Settings {
             snapshot_every: chance.within(2, 20),
             boot_grace: Span::millis(chance.within(20, 200)),
             loss: chance.within(0, 4),
+            progress_interval: Span::millis(*chance.pick(&[15, 300, 1_000])),
         }
     }
 }
@@ -71,13 +74,15 @@ impl Env {
     pub(crate) fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let settings = Settings::draw(&mut chance);
+        let mut checks = Checks::default();
+        checks.interval = settings.progress_interval;
         Self {
             now: BEGINNING,
             chance,
             agenda: BTreeMap::new(),
             noted: 0,
             disk: Disk::new(),
-            checks: Checks::default(),
+            checks,
             coverage: Coverage::default(),
             settings,
             sabotage: None,
@@ -102,6 +107,7 @@ impl Env {
     pub(crate) fn next(&mut self) -> Option<Happening> {
         let ((at, _), what) = self.agenda.pop_first()?;
         self.now = self.now.max(at);
+        self.checks.now = self.now;
         Some(what)
     }
 

@@ -238,11 +238,16 @@ impl World {
                 _ => {
                     let timeout = env.chance.one_in(2).then(|| env.millis(10, 400));
                     let hold = env.chance.one_in(2);
-                    // A question under a lease that is kept may be asked again.
-                    let prompt = if hold { "well?".to_owned() } else { format!("#{mark}") };
-                    let marks = if hold { none } else { vec![mark] };
+                    let batch = env.chance.percent(60).then(|| {
+                        job.batch += 1;
+                        job.batch
+                    });
+                    // Without a number, a question under a lease that is kept may be asked again.
+                    let again = hold && batch.is_none();
+                    let prompt = if again { "well?".to_owned() } else { format!("#{mark}") };
+                    let marks = if again { none } else { vec![mark] };
                     let prompt = Some(prompt);
-                    (Command::Wait { lease, prompt, schema: None, timeout, hold }, marks)
+                    (Command::Wait { lease, batch, prompt, schema: None, timeout, hold }, marks)
                 }
             };
         }
@@ -252,8 +257,8 @@ impl World {
         if job.manner == Manner::Idle || dice >= 90 {
             return (Command::Heartbeat { lease }, none);
         }
-        if dice >= 80 {
-            let fraction = Some((env.chance.unit() * 4.0).round() / 4.0);
+        if dice >= 72 {
+            let fraction = Some((env.chance.unit() * 16.0).round() / 16.0);
             let progress = Progress { fraction, message: None };
             return (Command::ReportProgress { lease, progress }, none);
         }
@@ -284,6 +289,7 @@ impl World {
             }
             3 => Command::Wait {
                 lease,
+                batch: None,
                 prompt: None,
                 schema: None,
                 timeout: Some(Span(1)),
@@ -349,6 +355,8 @@ impl World {
                 job.zombie += 1;
             }
             Err(Refused::Rejected(_)) => {}
+            // Purged.
+            Err(Refused::NotFound) => job.zombie = u32::MAX,
             Err(_) => {
                 job.again = self.env.chance.percent(85);
                 // It does not know, and does not ask again: perhaps it has ended.

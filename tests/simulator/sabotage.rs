@@ -29,6 +29,10 @@ pub(crate) enum Sabotage {
     WordAfterTheEnd,
     /// A repeated batch is appended again.
     RepeatAppended,
+    /// The last progress report before the end is dropped.
+    LostReport,
+    /// A live execution is purged.
+    PurgeOfTheLiving,
 }
 
 /// What happens to a list of events.

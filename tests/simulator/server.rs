@@ -20,6 +20,7 @@ use heartline_execution::{
 use heartline_storage::{Append, ExecutionStore, Idempotency, Refusal};
 
 use super::{
+    actor::note_report,
     checks::{Deed, Invariant},
     clients::UNASKED,
     disk::{EVERYTHING, Fate},
@@ -92,6 +93,8 @@ pub(crate) struct Server {
     pub(super) actors: BTreeMap<ExecutionId, super::actor::Actor>,
     pub(super) generations: u64,
     pub(super) journal: VecDeque<Entry>,
+    /// Calls that wait until what a dead actor decided is through.
+    pub(super) settling: Vec<Ask>,
     /// How many of the first entries are being synced.
     syncing: usize,
     pub(super) healthy: bool,
@@ -128,6 +131,7 @@ impl Server {
             actors: BTreeMap::new(),
             generations: 0,
             journal: VecDeque::new(),
+            settling: Vec::new(),
             syncing: 0,
             healthy: true,
             keys_busy: BTreeSet::new(),
@@ -141,8 +145,8 @@ impl Server {
 
     // ---- the journal ---------------------------------------------------------------------
 
-    pub(super) fn has_room(&self, env: &Env) -> bool {
-        self.journal.len() < env.settings.journal
+    pub(super) fn has_room(&self, env: &Env, appends: usize) -> bool {
+        self.journal.len() + appends <= env.settings.journal
     }
 
     pub(super) fn submit(&mut self, env: &mut Env, entry: Entry) {
@@ -163,6 +167,7 @@ impl Server {
         }
         self.refuse_the_poisoned(env);
         if self.journal.is_empty() {
+            self.settled(env);
             return;
         }
         self.syncing = self.journal.len().min(env.settings.batch);
@@ -222,8 +227,16 @@ impl Server {
             // A stall has left more than the next commit takes: the board learns late.
             env.checks.excuse(env.now);
         }
+        self.settled(env);
         self.sync(env);
         true
+    }
+
+    /// The journal has moved: who waited for that looks again.
+    fn settled(&mut self, env: &mut Env) {
+        for ask in std::mem::take(&mut self.settling) {
+            env.send(Happening::arrive(ask));
+        }
     }
 
     fn fate(&mut self, env: &mut Env, appends: &[Append]) -> Fate {
@@ -302,7 +315,11 @@ impl Server {
     fn make_up(&mut self, env: &mut Env, standing: Standing) {
         let id = standing.id;
         let before = self.board.standing(id);
-        if before.as_deref() == Some(&standing) {
+        if before.as_deref().is_some_and(|before| before.stands_as(&standing)) {
+            if let (Some(held), Some(pulse)) = (standing.held(), self.board.pulse(id)) {
+                pulse.beat(held.alive_at);
+                pulse.progress(held.progressed_at);
+            }
             return;
         }
         let lease = standing.held().map(|held| held.lease);
@@ -336,6 +353,9 @@ impl Server {
         for entry in torn.into_iter().chain(entries) {
             env.hang_up(&entry.after.ask.asker);
         }
+        for ask in &self.settling {
+            env.hang_up(&ask.asker);
+        }
     }
 
     // ---- after the commit ----------------------------------------------------------------
@@ -352,6 +372,7 @@ impl Server {
         let wrote = !append.records.is_empty();
         if let Err(failure) = result {
             after.poisoned.set(true);
+            env.checks.forget_report(id);
             let refused = match failure {
                 Failure::Moved(refusal) => {
                     env.coverage.fault("actor rebuilt after a lost race");
@@ -379,7 +400,8 @@ impl Server {
             after.feed.publish(append.records, after.ended);
             if let (true, Some(pulse)) = (after.spoke, &after.pulse) {
                 pulse.progress(env.now);
-                if let Some(lease) = after.deed.lease {
+                let held = after.standing.as_ref().is_none_or(|s| s.held().is_some());
+                if let Some(lease) = after.deed.lease.filter(|_| held) {
                     env.checks.heard(id, lease, env.now, true);
                 }
                 if pulse.is_first_word() {
@@ -402,6 +424,9 @@ impl Server {
             let watcher = *watcher;
             env.send(Happening::Shown { watcher, epoch: self.epoch, seq, json });
             return;
+        }
+        if self.current(id, after.generation).is_some_and(|actor| !actor.poisoned.get()) {
+            note_report(env, &after.ask, &after.answer);
         }
         self.deliver(env, after.ask, after.answer.map_err(Refused::Rejected), wrote);
     }
@@ -448,6 +473,27 @@ impl Server {
         let loaded = env.disk.store().load(namespace, id);
         env.checks.claim(Invariant::D, loaded.is_ok(), || format!("{id}: {loaded:?}"));
         loaded.ok().flatten()
+    }
+
+    /// Removes a terminal execution for good, past its actor and the journal, as `Handle::purge`
+    /// does.
+    pub(crate) fn purge(&mut self, env: &mut Env, namespace: &Namespace, id: ExecutionId) {
+        if !self.healthy {
+            return;
+        }
+        let Some(state) = self.load(env, namespace, id) else { return };
+        let over = state.phase.is_terminal();
+        if !over && !env.sabotaged(Sabotage::PurgeOfTheLiving) {
+            env.coverage.moment("purge refused while it lives");
+            return;
+        }
+        let purged = env.disk.store().purge(namespace, id);
+        let done = matches!(purged, Ok(true));
+        env.checks.claim(Invariant::D, done, || format!("{id}: its purge gives {purged:?}"));
+        if over {
+            env.coverage.moment("purged");
+            env.checks.purged(namespace, id);
+        }
     }
 
     /// A beat that needs no event; `None` when it must go through the execution's actor.

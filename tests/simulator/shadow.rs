@@ -25,6 +25,10 @@ pub(crate) struct Shadow {
     pub(crate) cancel: Option<Timestamp>,
     pub(crate) cancel_told: bool,
     question: Option<(Timestamp, Timestamp)>,
+    /// Where the last question was asked.
+    pub(crate) asked_seq: u64,
+    /// As last reported.
+    pub(crate) progress: Value,
     pub(crate) due: Timestamp,
     first_due: Timestamp,
     timeouts: Value,
@@ -102,6 +106,7 @@ impl Shadow {
                 self.phase = Some(Phase::Waiting);
                 self.reason = None;
                 self.question = Some((at, time(&data["until"]).ok_or_else(missing)?));
+                self.asked_seq = event["seq"].as_u64().ok_or("no seq")?;
                 if data["hold"] != true {
                     self.tenure = None;
                 }
@@ -169,7 +174,10 @@ impl Shadow {
                 self.cancel.ok_or("cancelled, and nobody asked for it")?;
                 self.end(Phase::Cancelled, data["reason"].as_str());
             }
-            "execution.progress" => self.hear(at, true),
+            "execution.progress" => {
+                self.progress = data.clone();
+                self.hear(at, true);
+            }
             _ => {
                 self.tenure.as_ref().ok_or("content without a lease")?;
                 said = mark(&data["metadata"]);
@@ -238,6 +246,8 @@ impl Shadow {
             Place::Leased(held) => self.tenure.as_ref().is_some_and(|tenure| {
                 tenure.lease == held.lease
                     && tenure.since == held.since
+                    && tenure.alive >= held.alive_at
+                    && tenure.progressed >= held.progressed_at
                     && held.cancel_requested == self.cancel.is_some()
                     && held.cancel_undelivered == (self.cancel.is_some() && !self.cancel_told)
             }),

@@ -1,7 +1,7 @@
 //! The timers: what comes up on the board becomes a timeout command, as `actors::supervisor` does.
 
 use heartline_actors::board::Due;
-use heartline_execution::{Command, Rejection, Span};
+use heartline_execution::{Command, Rejection, Span, Timestamp};
 
 use super::{
     clients::UNASKED,
@@ -40,10 +40,6 @@ impl Server {
                 env.harmed = true;
                 continue;
             }
-            if due.deadline.at > env.now.plus(RECHECK) {
-                env.sabotage = None;
-                env.harmed = true;
-            }
             self.supervisor.in_flight += 1;
             let ask = Ask {
                 namespace: due.standing.namespace.clone(),
@@ -81,14 +77,25 @@ impl Server {
         }
     }
 
-    pub(super) fn fired(&mut self, env: &mut Env, due: &Due, answer: Answer) {
+    /// `ahead` is how wrong the clock was when it came up.
+    pub(super) fn fired(
+        &mut self,
+        env: &mut Env,
+        due: &Due,
+        (came_up, ahead): (Timestamp, Span),
+        answer: Answer,
+    ) {
         match answer {
             // Somebody was faster, or a sign of life has moved it.
             Err(Refused::Rejected(Rejection::NotDue)) => {
                 env.coverage.moment("timeout met at another's hand");
+                if ahead == Span(0) {
+                    env.checks.disarmed(due.standing.id, due.deadline.kind, came_up);
+                }
                 self.board.rearm(due, env.now.plus(RECHECK));
             }
-            Ok(_) | Err(Refused::Rejected(_) | Refused::NotFound) => {}
+            Ok(_) => env.harmed |= due.deadline.at > came_up.plus(RECHECK),
+            Err(Refused::Rejected(_) | Refused::NotFound) => {}
             Err(_) => {
                 env.coverage.moment("timeout tried again");
                 env.checks.excuse(env.now.plus(RETRY));

@@ -105,7 +105,10 @@ impl World {
         let before = self.env.checks.lifecycle_before(id, seq);
         self.watchers[watcher].shown = if lifecycle_only { before } else { seq };
         self.env.coverage.moment("watcher saw a snapshot");
-        let known = &self.env.checks.known[&id];
+        let Some(known) = self.env.checks.known.get(&id) else {
+            self.told_of_a_purge(watcher);
+            return;
+        };
         let mut folded: Option<State> = None;
         let log = known.log.iter().take(usize::try_from(seq).unwrap_or(usize::MAX));
         let folds = log
@@ -137,7 +140,10 @@ impl World {
             return;
         }
         let Some(phase) = ended else { return };
-        let known = &self.env.checks.known[&id];
+        let Some(known) = self.env.checks.known.get(&id) else {
+            self.told_of_a_purge(watcher);
+            return;
+        };
         let (told, end) = (known.shadow.phase == Some(phase), known.log.len() as u64);
         let shown = if lifecycle_only { end } else { self.watchers[watcher].shown };
         self.env.checks.claim(Invariant::C, told && shown == end, || {
@@ -165,6 +171,10 @@ impl World {
             return None;
         }
         let feed = server.feeds.of(id);
+        if !feed.is_known() && self.env.checks.gone.contains_key(&id) {
+            self.told_of_a_purge(watcher);
+            return None;
+        }
         if !feed.is_known() {
             let store = self.env.disk.store();
             let head = store.head(namespace, id).ok().flatten().unwrap_or(0);
@@ -180,6 +190,12 @@ impl World {
         }
         it.connection = Some((server.epoch, Arc::clone(&feed)));
         Some(feed)
+    }
+
+    /// An explicit reset, or no such execution: the watcher gives up.
+    fn told_of_a_purge(&mut self, watcher: usize) {
+        self.env.coverage.moment("watcher told of a purge");
+        self.watchers[watcher] = Watcher::default();
     }
 
     fn read_page(&mut self, watcher: usize, namespace: &Namespace, id: ExecutionId, head: u64) {
@@ -198,6 +214,10 @@ impl World {
             }
         };
         let last = page.events.last().map_or(0, |event| event.record.seq);
+        if last == 0 && self.env.checks.gone.contains_key(&id) {
+            self.told_of_a_purge(watcher);
+            return;
+        }
         if lifecycle_only {
             self.env.coverage.moment("watcher of lifecycle events only");
         } else if let Some(tampering) = self.page_sabotage(page.events.len()) {

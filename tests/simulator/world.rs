@@ -55,6 +55,8 @@ pub(crate) enum Happening {
     Recover { epoch: u64 },
     Tick { epoch: u64, timer: u64 },
     CameDue { epoch: u64, key: QueueKey },
+    ReportIsDue { epoch: u64, id: ExecutionId, generation: u64 },
+    Purge { namespace: Namespace, id: ExecutionId },
     Sweep,
     Crash,
     Boot,
@@ -235,6 +237,12 @@ impl World {
             }
             Happening::CameDue { epoch, key } => {
                 self.at(epoch, |server, env| server.came_due(env, &key));
+            }
+            Happening::ReportIsDue { epoch, id, generation } => {
+                self.at(epoch, |server, env| server.report_is_due(env, id, generation));
+            }
+            Happening::Purge { namespace, id } => {
+                self.at(self.epochs, |server, env| server.purge(env, &namespace, id));
             }
             Happening::Sweep => self.sweep(),
             Happening::Crash => self.crash(),

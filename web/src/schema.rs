@@ -147,6 +147,8 @@ described! {
 
     /// An open question to a person.
     Question {
+        /// Names it in the answer: the seq of its `execution.waiting`.
+        seq: u64,
         prompt: Option<String>,
         schema: Option<Value>,
         since: String,

@@ -252,11 +252,15 @@ impl Cancel {
 /// `POST …/resume`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schema(example = json!({"input": {"approved": true}}))]
+#[schema(example = json!({"input": {"approved": true}, "question": 7}))]
 pub(crate) struct Resume {
     /// The answer; checked against the question's JSON Schema where it has one.
     #[schema(value_type = Option<serde_json::Value>)]
     pub(crate) input: Option<Box<RawValue>>,
+    /// The question it answers: `waiting.seq` of the execution, which is the seq of its
+    /// `execution.waiting`. 412 where another one is open by now. Left out, it is the one that is
+    /// open when the answer comes in.
+    pub(crate) question: Option<u64>,
 }
 
 /// `POST …/retry`.
@@ -316,6 +320,18 @@ impl Claim {
         }
         Ok(RunnerInfo { id, name, host, pid, version })
     }
+}
+
+/// The largest whole number that every JSON reader keeps exactly.
+const INTEGER_MAX: u64 = (1 << 53) - 1;
+
+/// # Errors
+/// 422 for a number that not every reader keeps.
+pub(crate) fn batch_number(batch: Option<u64>) -> Result<(), Problem> {
+    if batch.is_some_and(|batch| batch > INTEGER_MAX) {
+        return Err(invalid("/batch", &format!("must be a whole number from 0 to {INTEGER_MAX}")));
+    }
+    Ok(())
 }
 
 /// `POST …/events`, borrowed from the body.
@@ -438,12 +454,16 @@ impl Fail {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
-    "lease": "0198f1d2c3b4a5968778695a4b3c2d1e", "prompt": "Send it?",
+    "lease": "0198f1d2c3b4a5968778695a4b3c2d1e", "batch": 8, "prompt": "Send it?",
     "schema": {"type": "object", "required": ["approved"]}, "timeout": "1h"
 }))]
 pub(crate) struct Wait {
     #[schema(value_type = schema::LeaseToken)]
     pub(crate) lease: LeaseId,
+    /// As in `events`, and of the same numbers: a repeat answers as before and asks nothing, even
+    /// where its answer has come since.
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
+    pub(crate) batch: Option<u64>,
     /// The question.
     #[schema(max_length = 65536)]
     pub(crate) prompt: Option<String>,
@@ -460,8 +480,9 @@ pub(crate) struct Wait {
 
 impl Wait {
     /// # Errors
-    /// 422 for a text beyond its bound.
+    /// 422 for a text or a number beyond its bound.
     pub(crate) fn check(&self) -> Result<(), Problem> {
+        batch_number(self.batch)?;
         bounded("/prompt", self.prompt.as_deref(), TEXT_MAX)
     }
 }

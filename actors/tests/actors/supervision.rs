@@ -373,6 +373,7 @@ fn explain_names_the_cause() {
         assert_eq!(cause(next).await, "all_full");
         let wait = Command::Wait {
             lease,
+            batch: None,
             prompt: Some("Go on?".to_owned()),
             schema: None,
             timeout: None,
@@ -380,7 +381,10 @@ fn explain_names_the_cause() {
         };
         handle.command(&ns(), id, wait).await.expect("waiting");
         assert_eq!(cause(id).await, "waiting_for_input");
-        handle.command(&ns(), id, Command::Resume { input: None }).await.expect("resumed");
+        handle
+            .command(&ns(), id, Command::Resume { input: None, question: None })
+            .await
+            .expect("resumed");
         let error = Failure {
             code: "definition_invalid".to_owned(),
             message: "No such agent.".to_owned(),

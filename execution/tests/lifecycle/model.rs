@@ -54,22 +54,66 @@ pub(crate) enum Step {
     Advance(u64),
     Create,
     Claim,
-    Post { who: u8, batch: Option<u64>, events: usize },
-    Beat { who: u8 },
-    Progress { who: u8, value: u8 },
-    Complete { who: u8 },
-    Fail { who: u8, retryable: bool, definition: bool },
-    Wait { who: u8, hold: bool, timeout: Option<u64> },
-    Resume,
-    Cancel { grace: Option<u64> },
-    Acknowledge { who: u8 },
-    Confirm { who: u8 },
-    Update { priority: i32, if_match: Option<u64> },
+    Post {
+        who: u8,
+        batch: Option<u64>,
+        events: usize,
+    },
+    Beat {
+        who: u8,
+    },
+    Progress {
+        who: u8,
+        value: u8,
+    },
+    Complete {
+        who: u8,
+    },
+    Fail {
+        who: u8,
+        retryable: bool,
+        definition: bool,
+    },
+    /// `prompt` tells one question from another.
+    Wait {
+        who: u8,
+        batch: Option<u64>,
+        prompt: u8,
+        hold: bool,
+        timeout: Option<u64>,
+    },
+    /// `right` is whether it names the last question that was asked, or another one.
+    Resume {
+        right: Option<bool>,
+    },
+    Cancel {
+        grace: Option<u64>,
+    },
+    Acknowledge {
+        who: u8,
+    },
+    Confirm {
+        who: u8,
+    },
+    Update {
+        priority: i32,
+        heartbeat: Option<u64>,
+        if_match: Option<u64>,
+    },
     TimeOut(DeadlineKind),
-    Disconnect { who: u8, grace: u64 },
-    Return { who: u8 },
-    Lose { who: u8 },
-    Release { who: u8 },
+    Disconnect {
+        who: u8,
+        grace: u64,
+    },
+    Return {
+        who: u8,
+    },
+    Lose {
+        who: u8,
+    },
+    Release {
+        who: u8,
+    },
     GiveUp,
 }
 
@@ -89,14 +133,17 @@ pub(crate) fn steps() -> impl Strategy<Value = Step> {
         3 => (who(), any::<bool>(), prop::bool::weighted(0.1)).prop_map(
             |(who, retryable, definition)| Step::Fail { who, retryable, definition }
         ),
-        3 => (who(), any::<bool>(), prop::option::of(10_u64..90))
-            .prop_map(|(who, hold, timeout)| Step::Wait { who, hold, timeout }),
-        3 => Just(Step::Resume),
+        3 => (who(), prop::option::of(1_u64..8), 0_u8..2, any::<bool>(), prop::option::of(10_u64..90))
+            .prop_map(|(who, batch, prompt, hold, timeout)| {
+                Step::Wait { who, batch, prompt, hold, timeout }
+            }),
+        3 => prop::option::of(prop::bool::weighted(0.7)).prop_map(|right| Step::Resume { right }),
         1 => prop::option::of(0_u64..80).prop_map(|grace| Step::Cancel { grace }),
         1 => who().prop_map(|who| Step::Acknowledge { who }),
         1 => who().prop_map(|who| Step::Confirm { who }),
-        1 => (0_i32..3, prop::option::of(1_u64..9))
-            .prop_map(|(priority, if_match)| Step::Update { priority, if_match }),
+        1 => (0_i32..3, prop::option::of(20_u64..90), prop::option::of(1_u64..9)).prop_map(
+            |(priority, heartbeat, if_match)| Step::Update { priority, heartbeat, if_match }
+        ),
         6 => kind.prop_map(Step::TimeOut),
         2 => (who(), 0_u64..60).prop_map(|(who, grace)| Step::Disconnect { who, grace }),
         1 => who().prop_map(|who| Step::Return { who }),
@@ -129,6 +176,9 @@ pub(crate) struct Model {
     progressed: u64,
     gone: Option<u64>,
     asked: u64,
+    /// What the last question was, and the seq it was asked at.
+    question: (u8, bool),
+    pub(crate) asked_seq: u64,
     until: u64,
     newest_batch: Option<u64>,
     progress: Option<u8>,
@@ -205,6 +255,8 @@ impl Model {
             progressed: 0,
             gone: None,
             asked: 0,
+            question: (0, false),
+            asked_seq: 0,
             until: 0,
             newest_batch: None,
             progress: None,
@@ -313,8 +365,8 @@ impl Model {
             Step::Fail { who, retryable, definition } => self.ending(*who, End::Failed, |model| {
                 Ok(model.fail_attempt(*retryable && !definition, End::Failed))
             }),
-            Step::Wait { who, hold, timeout } => {
-                self.ending(*who, End::Parked, |model| model.wait(*hold, *timeout))
+            Step::Wait { who, batch, prompt, hold, timeout } => {
+                self.ending(*who, End::Parked, |model| model.wait(*batch, *prompt, *hold, *timeout))
             }
             Step::Confirm { who } => self.ending(*who, End::Cancelled, |model| {
                 model.cancel.ok_or("not_cancelling")?;
@@ -360,14 +412,17 @@ impl Model {
                 self.requeue(self.now, End::Taken);
                 Ok(self.end_if_cancelled(vec!["execution.retry_scheduled"]))
             }
-            Step::Resume => self.resume(),
+            Step::Resume { right } => self.resume(*right),
             Step::Cancel { grace } => self.request_cancel(*grace),
-            Step::Update { priority, if_match } => {
+            Step::Update { priority, heartbeat, if_match } => {
                 self.live()?;
                 if if_match.is_some_and(|seq| seq != self.seq) {
                     return Err("seq_mismatch");
                 }
-                let changed = std::mem::replace(&mut self.priority, *priority) != *priority;
+                let mut changed = std::mem::replace(&mut self.priority, *priority) != *priority;
+                if let Some(span) = heartbeat.map(Span::millis) {
+                    changed |= std::mem::replace(&mut self.timeouts.heartbeat, span) != span;
+                }
                 Ok(if changed { vec!["execution.updated"] } else { Vec::new() })
             }
             Step::TimeOut(kind) => self.time_out(*kind),
@@ -435,12 +490,16 @@ impl Model {
         batch: Option<u64>,
         events: usize,
     ) -> Result<Vec<&'static str>, &'static str> {
-        if batch.is_some() && batch <= self.newest_batch {
-            return Ok(Vec::new());
+        if self.is_repeat(batch) {
+            return Ok(self.tell(Vec::new()));
         }
         self.newest_batch = self.newest_batch.max(batch);
         (self.alive, self.progressed) = (self.now, self.now);
         Ok(self.tell(vec!["TEXT_MESSAGE_CONTENT"; events]))
+    }
+
+    fn is_repeat(&self, batch: Option<u64>) -> bool {
+        batch.is_some() && batch <= self.newest_batch
     }
 
     /// A cancellation reaches the runner with the answer.
@@ -454,26 +513,36 @@ impl Model {
 
     fn wait(
         &mut self,
+        batch: Option<u64>,
+        prompt: u8,
         hold: bool,
         timeout: Option<u64>,
     ) -> Result<Vec<&'static str>, &'static str> {
-        if matches!(self.stage, Stage::Asking { .. }) {
-            return Err("invalid");
+        if self.is_repeat(batch) {
+            return Ok(self.tell(Vec::new()));
         }
+        if matches!(self.stage, Stage::Asking { .. }) {
+            let again = self.question == (prompt, hold);
+            return if again { Ok(self.tell(Vec::new())) } else { Err("invalid") };
+        }
+        self.newest_batch = self.newest_batch.max(batch);
         self.stage = Stage::Asking { hold };
-        self.asked = self.now;
+        (self.asked, self.asked_seq, self.question) = (self.now, self.seq + 1, (prompt, hold));
         self.until = self.now + timeout.unwrap_or(ms(self.timeouts.waiting));
         (self.alive, self.progressed) = (self.now, self.now);
         if hold {
-            return Ok(vec!["execution.waiting"]);
+            return Ok(self.tell(vec!["execution.waiting"]));
         }
         self.drop_lease(End::Parked);
         Ok(self.end_if_cancelled(vec!["execution.waiting"]))
     }
 
-    fn resume(&mut self) -> Result<Vec<&'static str>, &'static str> {
+    fn resume(&mut self, right: Option<bool>) -> Result<Vec<&'static str>, &'static str> {
         self.live()?;
         let Stage::Asking { hold } = self.stage else { return Err("not_waiting") };
+        if right == Some(false) {
+            return Err("seq_mismatch");
+        }
         if hold {
             self.stage = Stage::Working;
             self.since += self.now - self.asked;

@@ -25,7 +25,7 @@ pub(crate) struct Subject {
     leases: u32,
 }
 
-fn raw(json: &str) -> Box<RawValue> {
+pub(crate) fn raw(json: &str) -> Box<RawValue> {
     RawValue::from_string(json.to_owned()).expect("it is JSON")
 }
 
@@ -39,7 +39,7 @@ fn runner() -> RunnerInfo {
     RunnerInfo { id, name: None, host: Some("host".to_owned()), pid: Some(7), version: None }
 }
 
-fn word() -> Content {
+pub(crate) fn word() -> Content {
     let data = raw(r#"{"messageId":"m","delta":"word"}"#);
     Content::parse("TEXT_MESSAGE_CONTENT", data).expect("it keeps the rules")
 }
@@ -105,7 +105,7 @@ impl Subject {
     /// Does what the model did.
     pub(crate) fn take(&mut self, model: &Model, step: &Step) -> Expected {
         self.now = model.now();
-        let Some(command) = self.command(step) else { return Expected::Nothing };
+        let Some(command) = self.command(model, step) else { return Expected::Nothing };
         let decision = match decide(self.state.as_ref(), command, &self.context_now()) {
             Ok(decision) => decision,
             Err(rejection) => return Expected::Refused(name_of(&rejection)),
@@ -166,14 +166,42 @@ impl Subject {
             state.deadlines(self.signs).into_iter().map(|d| (d.kind, d.at)).collect();
         armed.sort_unstable();
         assert_eq!(armed, model.deadlines());
-        // What the timers look at may be early, since only the log knows it all; never late.
-        for look in state.standing().armed(self.signs) {
-            let due = armed.iter().find(|(kind, _)| *kind == look.kind);
-            assert!(due.is_some_and(|(_, at)| look.at <= *at), "{look:?} of {armed:?}");
+    }
+
+    /// A timeout is accepted exactly when the timers have it armed and due, whatever was heard.
+    pub(crate) fn timeouts_go_by_the_standing(&self) {
+        let Some(state) = &self.state else { return };
+        let before = Some(Timestamp(state.created_at.0 - 1));
+        let ahead = Some(Timestamp(self.now.0 + 7_000));
+        for signs in [
+            self.signs,
+            Signs::default(),
+            Signs { alive: before, progressed: before },
+            Signs { alive: ahead, progressed: None },
+            Signs { alive: None, progressed: ahead },
+        ] {
+            let armed = state.standing().armed(signs);
+            let instants = armed.iter().flat_map(|d| [Timestamp(d.at.0 - 1), d.at]);
+            for now in instants.chain([self.now]) {
+                let now = now.max(state.updated_at);
+                for kind in DeadlineKind::ALL {
+                    let command = Command::TimeOut { kind, signs, evidence: String::new() };
+                    let fires = decide(Some(state), command, &self.context(now, 0.5)).is_ok();
+                    let due = armed.iter().any(|d| d.kind == kind && d.at <= now);
+                    assert_eq!(fires, due, "{kind:?} at {now} with {signs:?} of {armed:?}");
+                }
+            }
         }
     }
 
-    fn command(&self, step: &Step) -> Option<Command> {
+    /// What a new process knows: the fold of the encoded log, through a snapshot.
+    pub(crate) fn restart(&mut self) {
+        self.replay_is_the_same();
+        let snapshot = serde_json::to_string(&self.replayed).expect("a state is plain JSON");
+        self.state = serde_json::from_str(&snapshot).expect("it reads back");
+    }
+
+    fn command(&self, model: &Model, step: &Step) -> Option<Command> {
         let lease = |who: &u8| self.lease(*who);
         Some(match step {
             Step::Advance(_) => return None,
@@ -199,23 +227,30 @@ impl Subject {
                 let code = if *definition { "definition_invalid" } else { "oops" };
                 Command::Fail { lease: lease(who), error: failure(code, *retryable) }
             }
-            Step::Wait { who, hold, timeout } => Command::Wait {
+            Step::Wait { who, batch, prompt, hold, timeout } => Command::Wait {
                 lease: lease(who),
-                prompt: Some("well?".to_owned()),
+                batch: *batch,
+                prompt: Some(format!("question {prompt}?")),
                 schema: None,
                 timeout: timeout.map(Span::millis),
                 hold: *hold,
             },
-            Step::Resume => Command::Resume { input: Some(raw("[1]")) },
+            Step::Resume { right } => {
+                let question = right.map(|right| model.asked_seq + u64::from(!right));
+                Command::Resume { input: Some(raw("[1]")), question }
+            }
             Step::Cancel { grace } => {
                 Command::RequestCancel { reason: None, grace: grace.map(Span::millis) }
             }
             Step::Acknowledge { who } => Command::AcknowledgeCancel { lease: lease(who) },
             Step::Confirm { who } => Command::ConfirmCancelled { lease: lease(who) },
-            Step::Update { priority, if_match } => Command::Update {
+            Step::Update { priority, heartbeat, if_match } => Command::Update {
                 labels: None,
                 priority: Some(*priority),
-                timeouts: TimeoutPatch::default(),
+                timeouts: TimeoutPatch {
+                    heartbeat: heartbeat.map(Span::millis),
+                    ..TimeoutPatch::default()
+                },
                 if_match: *if_match,
             },
             Step::TimeOut(kind) => Command::TimeOut {
@@ -244,10 +279,11 @@ impl Subject {
             let progress = Progress { fraction: Some(fraction), message: None };
             Command::ReportProgress { lease, progress }
         };
-        let wait = |timeout, hold| {
+        let ask = |batch, timeout, hold| {
             let (prompt, schema) = (None, Some(raw(r#"{"type":"object"}"#)));
-            Command::Wait { lease, prompt, schema, timeout, hold }
+            Command::Wait { lease, batch, prompt, schema, timeout, hold }
         };
+        let wait = |timeout, hold| ask(None, timeout, hold);
         let disconnect = |grace| Command::DisconnectRunner { lease, grace, detail: None };
         vec![
             post(None, vec![word()]),
@@ -261,6 +297,7 @@ impl Subject {
             progress(-1.0),
             Command::Complete { lease, output: None },
             Command::Complete { lease, output: Some(raw("false")) },
+            Command::Complete { lease, output: Some(raw("null")) },
             Command::Fail { lease, error: failure("oops", true) },
             Command::Fail { lease, error: failure("oops", false) },
             Command::Fail { lease, error: failure("definition_invalid", true) },
@@ -268,10 +305,14 @@ impl Subject {
             wait(None, false),
             wait(Some(Span(0)), true),
             wait(Some(Span(u64::MAX)), false),
+            ask(Some(0), None, true),
+            ask(Some(3), None, false),
+            ask(Some(u64::MAX), None, true),
             Command::AcknowledgeCancel { lease },
             Command::ConfirmCancelled { lease },
             disconnect(Span(0)),
             disconnect(MAX_TIMEOUT),
+            disconnect(Span(u64::MAX)),
             Command::ReturnRunner { lease },
             Command::LoseRunner { lease, evidence: String::new() },
             Command::Release { lease },
@@ -304,8 +345,10 @@ impl Subject {
             Command::Create(Box::new(self.spec.clone())),
             Command::Create(Box::new(wrong)),
             Command::Claim { lease: LeaseId(77), runner: runner() },
-            Command::Resume { input: None },
-            Command::Resume { input: Some(raw("{}")) },
+            Command::Resume { input: None, question: None },
+            Command::Resume { input: Some(raw("{}")), question: None },
+            Command::Resume { input: Some(raw("null")), question: Some(3) },
+            Command::Resume { input: None, question: Some(u64::MAX) },
             Command::RequestCancel { reason: Some("enough".to_owned()), grace: None },
             Command::RequestCancel { reason: None, grace: Some(Span(0)) },
             Command::RequestCancel { reason: None, grace: Some(Span(u64::MAX)) },

@@ -1,7 +1,7 @@
 //! The person's side of an execution: explain, cancel, answer, try again.
 
 use actix_web::{HttpRequest, web};
-use heartline_execution::{Command, Phase};
+use heartline_execution::Command;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -56,16 +56,19 @@ pub(crate) async fn resume(app: Shared, request: HttpRequest, payload: web::Payl
     let answer: wire::Resume = body::parse_optional(&app, &bytes)?;
     let input = answer.input.map(wire::one_line);
     let view = app.handle.view(&app.namespace, id).await?;
-    if view.phase == Phase::Waiting
-        && let Some(schema) = asked_schema(&view.execution)
-    {
+    let (open, schema) = open_question(&view.execution);
+    let question = answer.question.unwrap_or(open);
+    if let Some(schema) = schema.filter(|_| question == open) {
         check_off_thread(schema, input.clone()).await?;
     }
-    done(app.handle.command(&app.namespace, id, Command::Resume { input }).await?)
+    // Also where nobody said so: a question that is asked from here on has another schema.
+    let command = Command::Resume { input, question: Some(question) };
+    done(app.handle.command(&app.namespace, id, command).await?)
 }
 
-/// The open question's schema, out of an execution's JSON.
-fn asked_schema(execution: &[u8]) -> Option<Box<RawValue>> {
+/// The open question's seq and schema, out of an execution's JSON; seq 0, which is no event's,
+/// where none is open.
+fn open_question(execution: &[u8]) -> (u64, Option<Box<RawValue>>) {
     #[derive(Deserialize)]
     struct Asked<'a> {
         #[serde(borrow)]
@@ -73,11 +76,15 @@ fn asked_schema(execution: &[u8]) -> Option<Box<RawValue>> {
     }
     #[derive(Deserialize)]
     struct Question<'a> {
+        seq: u64,
         #[serde(borrow)]
         schema: Option<&'a RawValue>,
     }
-    let asked: Asked<'_> = serde_json::from_slice(execution).ok()?;
-    asked.waiting?.schema.map(ToOwned::to_owned)
+    let asked: Option<Asked<'_>> = serde_json::from_slice(execution).ok();
+    match asked.and_then(|asked| asked.waiting) {
+        Some(open) => (open.seq, open.schema.map(ToOwned::to_owned)),
+        None => (0, None),
+    }
 }
 
 /// Someone else's schema may be slow; other requests of this thread do not wait for it.
@@ -111,10 +118,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schema_is_found_where_there_is_one() {
-        let schema = asked_schema(br#"{"id":"x","waiting":{"prompt":null,"schema":{"a": 1}}}"#);
-        assert_eq!(schema.unwrap().get(), r#"{"a": 1}"#);
-        assert!(asked_schema(br#"{"waiting":{"schema":null}}"#).is_none());
-        assert!(asked_schema(br#"{"waiting":null}"#).is_none());
+    fn the_open_question_is_found_where_there_is_one() {
+        let asked = br#"{"id":"x","waiting":{"seq":3,"prompt":null,"schema":{"a": 1}}}"#;
+        let (seq, schema) = open_question(asked);
+        assert_eq!((seq, schema.unwrap().get()), (3, r#"{"a": 1}"#));
+        let (seq, schema) = open_question(br#"{"waiting":{"seq":3,"schema":null}}"#);
+        assert!(seq == 3 && schema.is_none());
+        let (seq, schema) = open_question(br#"{"waiting":null}"#);
+        assert!(seq == 0 && schema.is_none());
     }
 }

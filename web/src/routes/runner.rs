@@ -20,9 +20,6 @@ use crate::{
     schema, wire,
 };
 
-/// The largest whole number that every JSON reader keeps exactly.
-const INTEGER_MAX: u64 = (1 << 53) - 1;
-
 /// Append what the runner produced.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/events", tag = "runners", operation_id = "postEvents",
@@ -50,13 +47,7 @@ fn posted(app: &App, bytes: &[u8]) -> Result<Command, Problem> {
         let message = format!("has {} events; from 1 to {most} are allowed", events.len());
         return Err(Problem::at(Code::Invalid, "/events", message));
     }
-    if batch.is_some_and(|batch| batch > INTEGER_MAX) {
-        return Err(Problem::at(
-            Code::Invalid,
-            "/batch",
-            format!("must be a whole number from 0 to {INTEGER_MAX}"),
-        ));
-    }
+    wire::batch_number(batch)?;
     let mut contents = Vec::with_capacity(events.len());
     for (index, Object(event)) in events.into_iter().enumerate() {
         let length = event.data.get().len();
@@ -208,7 +199,7 @@ pub(crate) async fn fail(app: Shared, request: HttpRequest, payload: web::Payloa
     post, path = "/v1/executions/{id}/wait", tag = "runners", operation_id = "wait",
     params(("id" = schema::ExecutionId, Path, description = "The execution")),
     request_body = wire::Wait,
-    responses((status = 200, description = "The question stands", body = schema::Done)),
+    responses((status = 200, description = "The question stands; a repeat of it answers as before", body = schema::Done)),
 )]
 pub(crate) async fn wait(app: Shared, request: HttpRequest, payload: web::Payload) -> Answer {
     no_parameters(&request)?;
@@ -216,14 +207,14 @@ pub(crate) async fn wait(app: Shared, request: HttpRequest, payload: web::Payloa
     let bytes = body::read(&app, &request, payload).await?;
     let asked: wire::Wait = body::parse(&app, &bytes)?;
     asked.check()?;
-    let wire::Wait { lease, prompt, schema, timeout, hold } = asked;
+    let wire::Wait { lease, batch, prompt, schema, timeout, hold } = asked;
     let schema = schema.map(wire::one_line);
     if let Some(schema) = schema.clone() {
         web::block(move || check_schema(&schema)).await.map_err(|error| {
             Problem::new(Code::Internal, format!("The schema could not be checked: {error}."))
         })??;
     }
-    let command = Command::Wait { lease, prompt, schema, timeout, hold };
+    let command = Command::Wait { lease, batch, prompt, schema, timeout, hold };
     done(app.handle.command(&app.namespace, id, command).await?)
 }
 
