@@ -17,6 +17,7 @@ use heartline_execution::{
     Deadline, DeadlineKind, ExecutionId, LeaseId, Name, Namespace, Phase, Place, Span, Standing,
     Timestamp, command::Signs,
 };
+use indexmap::IndexMap;
 
 use crate::recent::Recent;
 
@@ -96,12 +97,19 @@ struct Queue {
     /// Earliest first.
     scheduled: BTreeSet<(Timestamp, Reverse<i32>, ExecutionId)>,
     leased: usize,
+    /// Claims that wait for it.
+    awaited_by: usize,
+    /// When it was last claimed from.
+    used_at: Timestamp,
     claim_latency_ms: Recent,
 }
 
 impl Queue {
     fn is_idle(&self) -> bool {
-        self.ready.is_empty() && self.scheduled.is_empty() && self.leased == 0
+        self.ready.is_empty()
+            && self.scheduled.is_empty()
+            && self.leased == 0
+            && self.awaited_by == 0
     }
 }
 
@@ -147,11 +155,46 @@ pub struct QueueFigures {
     pub claim_latency_ms: crate::views::Quantiles,
 }
 
+/// What one stretch of an audit found.
+#[derive(Clone, Debug, Default)]
+pub struct Audited {
+    /// In limbo.
+    pub limbo: Vec<ExecutionId>,
+    /// Where the next stretch goes on; 0 when the round is over.
+    pub below: usize,
+}
+
+/// Armed deadlines, earliest first, counted by kind.
+#[derive(Debug, Default)]
+struct Deadlines {
+    rows: BTreeSet<(Timestamp, ExecutionId, DeadlineKind)>,
+    counts: [usize; DeadlineKind::ALL.len()],
+}
+
+impl Deadlines {
+    fn arm(&mut self, id: ExecutionId, deadline: Deadline) {
+        if self.rows.insert((deadline.at, id, deadline.kind)) {
+            self.counts[deadline.kind as usize] += 1;
+        }
+    }
+
+    fn disarm(&mut self, id: ExecutionId, deadline: Deadline) {
+        if self.rows.remove(&(deadline.at, id, deadline.kind)) {
+            self.counts[deadline.kind as usize] -= 1;
+        }
+    }
+
+    fn is_armed(&self, id: ExecutionId, deadline: Deadline) -> bool {
+        self.rows.contains(&(deadline.at, id, deadline.kind))
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Board {
-    entries: HashMap<ExecutionId, Entry>,
-    deadlines: BTreeSet<(Timestamp, ExecutionId, DeadlineKind)>,
+    /// Indexed, so that an audit can walk it a stretch at a time.
+    entries: IndexMap<ExecutionId, Entry>,
+    deadlines: Deadlines,
     queues: HashMap<QueueKey, Queue>,
     /// What each runner holds.
     holders: HashMap<RunnerKey, BTreeSet<ExecutionId>>,
@@ -170,7 +213,7 @@ impl Board {
         let earliest = self.next_deadline();
         let id = standing.id;
         let standing = Arc::new(standing);
-        let before = self.entries.remove(&id);
+        let before = self.entries.swap_remove(&id);
         if let Some(entry) = &before {
             self.unlink(entry);
         }
@@ -219,7 +262,7 @@ impl Board {
         entry.armed = armed(&entry);
         for deadline in &mut entry.armed {
             deadline.at = deadline.at.max(not_before);
-            self.deadlines.insert((deadline.at, id, deadline.kind));
+            self.deadlines.arm(id, *deadline);
         }
         let key = (standing.namespace.clone(), standing.queue.clone());
         let mut stirred = None;
@@ -248,7 +291,7 @@ impl Board {
             *count -= 1;
         }
         for deadline in &entry.armed {
-            self.deadlines.remove(&(deadline.at, id, deadline.kind));
+            self.deadlines.disarm(id, *deadline);
         }
         if let Place::Leased(held) = &standing.place {
             let holder = (standing.namespace.clone(), held.runner.id.clone());
@@ -271,8 +314,13 @@ impl Board {
         }
     }
 
+    /// Forgets queues that hold nothing and were last claimed from before `before`.
+    pub fn forget_idle_queues(&mut self, before: Timestamp) {
+        self.queues.retain(|_, queue| !queue.is_idle() || queue.used_at >= before);
+    }
+
     fn forget_queue_if_idle(&mut self, key: &QueueKey) {
-        // Idle queues with a history are few; a queue per execution must not pile up.
+        // A history is kept for a while; a queue per execution must not pile up.
         if self.queues.get(key).is_some_and(|q| q.is_idle() && q.claim_latency_ms.count() < 2) {
             self.queues.remove(key);
         }
@@ -295,6 +343,7 @@ impl Board {
         if let Place::Queued { due, .. } = before.standing.place {
             let key = (after.namespace.clone(), after.queue.clone());
             let queue = self.queues.entry(key).or_default();
+            queue.used_at = now;
             queue.claim_latency_ms.record(now.since(due).0 as f64 / 1e3);
         }
     }
@@ -303,7 +352,7 @@ impl Board {
 
     /// When the earliest deadline comes up.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.deadlines.first().map(|(at, ..)| *at)
+        self.deadlines.rows.first().map(|(at, ..)| *at)
     }
 
     /// Takes up to `limit` deadlines that have come up. A heartbeat or progress deadline that a
@@ -311,16 +360,15 @@ impl Board {
     pub fn due(&mut self, now: Timestamp, limit: usize) -> Vec<Due> {
         let mut due = Vec::new();
         while due.len() < limit {
-            let Some(&(at, id, kind)) = self.deadlines.first().filter(|(at, ..)| *at <= now) else {
-                break;
-            };
-            self.deadlines.pop_first();
+            let first = self.deadlines.rows.first().filter(|(at, ..)| *at <= now);
+            let Some(&(at, id, kind)) = first else { break };
+            self.deadlines.disarm(id, Deadline { kind, at });
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             entry.armed.retain(|d| d.kind != kind);
             let moved = armed(entry).into_iter().find(|d| d.kind == kind && d.at > now);
             if let Some(later) = moved {
                 entry.armed.push(later);
-                self.deadlines.insert((later.at, id, kind));
+                self.deadlines.arm(id, later);
                 continue;
             }
             entry.firing.push(kind);
@@ -348,26 +396,55 @@ impl Board {
         if let Some(mut deadline) = again {
             deadline.at = deadline.at.max(not_before);
             entry.armed.push(deadline);
-            self.deadlines.insert((deadline.at, id, kind));
+            self.deadlines.arm(id, deadline);
         }
     }
 
     // ---- queues --------------------------------------------------------------------------
 
-    /// Takes the best claimable execution out of a queue until the claim is settled.
-    pub fn take(&mut self, key: &QueueKey, now: Timestamp) -> Option<ExecutionId> {
-        let queue = self.queues.get_mut(key)?;
+    /// Takes up to `slots` of the best claimable executions out of a queue, until their claims are
+    /// settled.
+    pub fn take(&mut self, key: &QueueKey, slots: u32, now: Timestamp) -> Vec<ExecutionId> {
+        let mut taken = Vec::new();
+        let Some(queue) = self.queues.get_mut(key) else { return taken };
         while let Some(&(due, priority, id)) =
             queue.scheduled.first().filter(|(due, ..)| *due <= now)
         {
             queue.scheduled.pop_first();
             queue.ready.insert((priority, due, id));
         }
-        let (_, _, id) = queue.ready.pop_first()?;
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.claiming = true;
+        while taken.len() < slots as usize
+            && let Some((_, _, id)) = queue.ready.pop_first()
+        {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.claiming = true;
+            }
+            taken.push(id);
         }
-        Some(id)
+        taken
+    }
+
+    /// As [`Board::take`], but nothing while other claims wait: they come first.
+    pub fn take_unawaited(
+        &mut self,
+        key: &QueueKey,
+        slots: u32,
+        now: Timestamp,
+    ) -> Vec<ExecutionId> {
+        if self.queues.get(key).is_none_or(|queue| queue.awaited_by > 0) {
+            return Vec::new();
+        }
+        self.take(key, slots, now)
+    }
+
+    /// So many claims wait for a queue.
+    pub fn awaited(&mut self, key: &QueueKey, by: usize) {
+        if by > 0 {
+            self.queues.entry(key.clone()).or_default().awaited_by = by;
+        } else if let Some(queue) = self.queues.get_mut(key) {
+            queue.awaited_by = 0;
+            self.forget_queue_if_idle(key);
+        }
     }
 
     /// The claim is settled. If it was not granted the execution goes back to its queue, where it
@@ -446,11 +523,12 @@ impl Board {
     /// the lease is not the current one, or a cancellation must be delivered with the reply.
     pub fn beat(
         &mut self,
+        namespace: &Namespace,
         id: ExecutionId,
         lease: LeaseId,
         now: Timestamp,
     ) -> Option<(Timestamp, bool)> {
-        let entry = self.entries.get_mut(&id)?;
+        let entry = self.entries.get_mut(&id).filter(|e| e.standing.namespace == *namespace)?;
         let held = entry.standing.held().filter(|h| h.lease == lease && !h.cancel_undelivered)?;
         entry.pulse.as_ref()?.beat(now);
         let answer = (now.plus(held.heartbeat), held.cancel_requested);
@@ -494,11 +572,8 @@ impl Board {
 
     /// Armed deadlines by kind.
     pub fn armed(&self) -> BTreeMap<&'static str, usize> {
-        let mut armed: BTreeMap<_, _> = DeadlineKind::ALL.iter().map(|k| (k.as_str(), 0)).collect();
-        for (_, _, kind) in &self.deadlines {
-            *armed.entry(kind.as_str()).or_default() += 1;
-        }
-        armed
+        let count = |kind: &DeadlineKind| (kind.as_str(), self.deadlines.counts[*kind as usize]);
+        DeadlineKind::ALL.iter().map(count).collect()
     }
 
     /// See [`AfterBoot`].
@@ -509,33 +584,40 @@ impl Board {
     /// Invariant J, checked against what is really armed and queued: every live execution has an
     /// armed or firing deadline, and a queued one stands in its queue. Names each that has not.
     pub fn limbo(&self) -> Vec<ExecutionId> {
-        let in_queue = |entry: &Entry, due: Timestamp| {
-            let standing = &entry.standing;
-            let key = (standing.namespace.clone(), standing.queue.clone());
-            self.queues.get(&key).is_some_and(|q| {
-                q.ready.contains(&(Reverse(standing.priority), due, standing.id))
-                    || q.scheduled.contains(&(due, Reverse(standing.priority), standing.id))
-            })
+        self.audit(usize::MAX, usize::MAX).limbo
+    }
+
+    /// One stretch of that: at most `most` executions below the place `below` (`usize::MAX` begins
+    /// a round). Going down, no removal in between hides an execution from a round: the one that
+    /// takes the place of a removed one comes from above, where the round has been.
+    pub fn audit(&self, below: usize, most: usize) -> Audited {
+        let below = below.min(self.entries.len());
+        let from = below.saturating_sub(most);
+        let entries = self.entries.as_slice();
+        let stretch = entries.get_range(from..below).into_iter().flat_map(|s| s.values());
+        let limbo = stretch.filter(|entry| self.is_in_limbo(entry));
+        Audited { limbo: limbo.map(|entry| entry.standing.id).collect(), below: from }
+    }
+
+    fn is_in_limbo(&self, entry: &Entry) -> bool {
+        let standing = &entry.standing;
+        let armed = || entry.armed.iter().all(|d| self.deadlines.is_armed(standing.id, *d));
+        let timed = !entry.firing.is_empty() || (!entry.armed.is_empty() && armed());
+        let placed = match standing.place {
+            Place::Queued { due, .. } => entry.claiming || self.is_queued(standing, due),
+            Place::Leased(_) => entry.pulse.is_some(),
+            Place::Parked => true,
+            Place::Over => false,
         };
-        self.entries
-            .values()
-            .filter(|entry| {
-                let timed = !entry.firing.is_empty()
-                    || (!entry.armed.is_empty()
-                        && entry
-                            .armed
-                            .iter()
-                            .all(|d| self.deadlines.contains(&(d.at, entry.standing.id, d.kind))));
-                let placed = match entry.standing.place {
-                    Place::Queued { due, .. } => entry.claiming || in_queue(entry, due),
-                    Place::Leased(_) => entry.pulse.is_some(),
-                    Place::Parked => true,
-                    Place::Over => false,
-                };
-                !(timed && placed)
-            })
-            .map(|entry| entry.standing.id)
-            .collect()
+        !(timed && placed)
+    }
+
+    fn is_queued(&self, standing: &Standing, due: Timestamp) -> bool {
+        let Standing { id, namespace, queue, priority, .. } = standing;
+        self.queues.get(&(namespace.clone(), queue.clone())).is_some_and(|queue| {
+            queue.scheduled.contains(&(due, Reverse(*priority), *id))
+                || queue.ready.contains(&(Reverse(*priority), due, *id))
+        })
     }
 }
 

@@ -98,7 +98,7 @@ impl Core {
         id: ExecutionId,
     ) -> Result<(), StoreError> {
         let Some(state) = self.store.load(namespace, id)? else { return Ok(()) };
-        let feed = self.feeds.of(id);
+        let feed = self.feeds.of(namespace, id);
         let ended = Some(state.phase).filter(|phase| phase.is_terminal());
         let (mut shown, _) = feed.head();
         while feed.is_known() && shown < state.seq {

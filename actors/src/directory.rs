@@ -11,8 +11,8 @@ use std::{
     },
 };
 
-use actix::{Actor, Addr, ArbiterHandle, Handler, Message, dev::ToEnvelope};
-use heartline_execution::{Command, ExecutionId, Namespace, Span, State, Timestamp, decide};
+use actix::{Actor, Addr, Handler, Message, dev::ToEnvelope};
+use heartline_execution::{Command, ExecutionId, Kind, Namespace, Span, State, Timestamp, decide};
 use heartline_storage::{Append, Idempotency};
 use tokio::sync::{Notify, oneshot};
 
@@ -20,19 +20,33 @@ use crate::{
     Hooks, blocking,
     core::Core,
     execution::{Execute, ExecutionActor, ExitGuard, Look, Show, Usage},
+    home::Home,
+    journal::Status,
     views::{Error, View},
     writer::{self, Answer, Nudge, Wants, Writer},
 };
 
+/// Draws of an id until its home is the current thread; with so many, a miss is as good as
+/// impossible on few threads and harmless on many.
+const DRAWS: usize = 32;
+
 /// Threads for actors: the edge's own where it lends them, so that a request and its execution
 /// often share a thread; else those started for the purpose.
-struct Arbiters {
-    own: Vec<ArbiterHandle>,
-    lent: Vec<ArbiterHandle>,
+struct Homes {
+    own: Vec<Home>,
+    lent: Vec<Home>,
+}
+
+impl Homes {
+    fn of(&self, id: ExecutionId) -> &Home {
+        let homes = if self.lent.is_empty() { &self.own } else { &self.lent };
+        &homes[(id.uuid() % homes.len() as u128) as usize]
+    }
 }
 
 #[derive(Clone)]
 struct Slot {
+    namespace: Namespace,
     address: Addr<ExecutionActor>,
     usage: Arc<Usage>,
     generation: u64,
@@ -49,9 +63,10 @@ enum Found {
 pub(crate) struct Directory {
     core: Arc<Core>,
     hooks: Hooks,
-    /// Threads that actors run on.
-    arbiters: RwLock<Arbiters>,
+    homes: RwLock<Homes>,
     slots: Mutex<HashMap<ExecutionId, Slot>>,
+    /// Actors that are gone and whose last appends are not settled. Touched under the slots' lock.
+    leaving: Mutex<HashMap<ExecutionId, Vec<Arc<Status>>>>,
     /// One load at a time per execution.
     loading: Mutex<HashMap<ExecutionId, Arc<tokio::sync::Mutex<()>>>>,
     crashes: Mutex<HashMap<ExecutionId, (Namespace, Vec<Timestamp>)>>,
@@ -67,12 +82,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Directory {
-    pub(crate) fn new(core: Arc<Core>, hooks: Hooks, arbiters: Vec<ArbiterHandle>) -> Self {
+    /// `own` are the threads for actors until the edge lends its own; at least one.
+    pub(crate) fn new(core: Arc<Core>, hooks: Hooks, own: Vec<Home>) -> Self {
         Self {
             core,
             hooks,
-            arbiters: RwLock::new(Arbiters { own: arbiters, lent: Vec::new() }),
+            homes: RwLock::new(Homes { own, lent: Vec::new() }),
             slots: Mutex::default(),
+            leaving: Mutex::default(),
             loading: Mutex::default(),
             crashes: Mutex::default(),
             restarts: AtomicU64::new(0),
@@ -184,9 +201,9 @@ impl Directory {
     // ---- finding and building ------------------------------------------------------------
 
     /// Raises the slot's count of queued messages: the caller sends exactly one.
-    fn listed(&self, id: ExecutionId) -> Option<Slot> {
+    fn listed(&self, namespace: &Namespace, id: ExecutionId) -> Option<Slot> {
         let slots = lock(&self.slots);
-        let slot = slots.get(&id)?;
+        let slot = slots.get(&id).filter(|slot| slot.namespace == *namespace)?;
         slot.usage.queued.fetch_add(1, Ordering::AcqRel);
         Some(slot.clone())
     }
@@ -196,13 +213,13 @@ impl Directory {
         namespace: &Namespace,
         id: ExecutionId,
     ) -> Result<Found, Error> {
-        if let Some(slot) = self.listed(id) {
+        if let Some(slot) = self.listed(namespace, id) {
             return Ok(Found::Actor(slot));
         }
         let gate = Arc::clone(lock(&self.loading).entry(id).or_default());
         let found = {
             let _turn = gate.lock().await;
-            match self.listed(id) {
+            match self.listed(namespace, id) {
                 Some(slot) => Ok(Found::Actor(slot)),
                 None => self.load(namespace, id).await,
             }
@@ -221,36 +238,22 @@ impl Directory {
         id: ExecutionId,
     ) -> Result<Found, Error> {
         self.back_off(id).await;
-        self.settled(namespace, id).await?;
-        let store = Arc::clone(&self.core.store);
-        let of = namespace.clone();
-        let state = blocking(move || store.load(&of, id)).await??.ok_or(Error::NotFound)?;
+        let state = self.read(namespace, id).await?;
         if state.phase.is_terminal() {
             return Ok(Found::Terminal(Box::new(state)));
         }
         Ok(Found::Actor(self.start(namespace, id, Some(state))))
     }
 
-    /// Waits until whatever a dead actor left in the journal is done: what is read after this is
-    /// the log as it stays.
-    async fn settled(&self, namespace: &Namespace, id: ExecutionId) -> Result<(), Error> {
-        let full = Error::Overloaded { what: "journal.queue", retry_after: 1 };
-        let permit = self.core.journal.permit().ok_or(full)?;
-        // A barrier that expects what no log has: refused in its turn, which is all it is for.
-        let append = Append {
-            namespace: namespace.clone(),
-            id,
-            expected_seq: u64::MAX,
-            records: Vec::new(),
-            standing: None,
-            summary: None,
-            snapshot: None,
-            idempotency: None,
-        };
-        let (passed, passing) = oneshot::channel();
-        let done = Box::new(move |_| writer::answer(passed, ()));
-        self.core.journal.submit(permit, append, Arc::default(), done);
-        passing.await.map_err(|_| Error::Interrupted)
+    /// The log as it stays: whatever dead actors left in the journal is settled.
+    async fn read(&self, namespace: &Namespace, id: ExecutionId) -> Result<State, Error> {
+        let leaving = lock(&self.leaving).get(&id).cloned().unwrap_or_default();
+        for status in leaving {
+            status.settled().await;
+        }
+        let store = Arc::clone(&self.core.store);
+        let of = namespace.clone();
+        blocking(move || store.load(&of, id)).await??.ok_or(Error::NotFound)
     }
 
     /// After crashes, the next actor waits: longer each time, so that a poisonous execution does
@@ -271,35 +274,52 @@ impl Directory {
         state: Option<State>,
     ) -> Slot {
         let generation = self.generations.fetch_add(1, Ordering::Relaxed);
-        let usage = Arc::new(Usage::default());
-        usage.queued.store(1, Ordering::Release);
-        usage.last.store(self.core.now().0, Ordering::Relaxed);
-        let arbiter = self.arbiter(id);
+        let home = self.home(id);
+        let status = Status::new(Arc::clone(&home.outcomes));
+        let usage = Arc::new(Usage::new(status, self.core.now()));
         let guard = ExitGuard { directory: Arc::clone(self), id, generation };
-        let (core, namespace, shared) =
-            (Arc::clone(&self.core), namespace.clone(), Arc::clone(&usage));
-        let address = ExecutionActor::start_in_arbiter(&arbiter, move |ctx| {
+        let (core, of, shared) = (Arc::clone(&self.core), namespace.clone(), Arc::clone(&usage));
+        let actor = move |ctx: &mut actix::Context<ExecutionActor>| {
             let me = actix::AsyncContext::address(ctx);
             let status = Arc::clone(&shared.status);
             // A full mailbox means that the actor will look anyway.
             let nudge: Nudge = Arc::new(move || drop(me.try_send(Look)));
-            let writer = Writer::new(core, namespace, id, state, status, nudge);
+            let writer = Writer::new(core, of, id, state, status, nudge);
             ExecutionActor { writer, usage: shared, guard }
-        });
-        let slot = Slot { address, usage, generation };
+        };
+        let address = if home.is_here() {
+            ExecutionActor::create(actor)
+        } else {
+            ExecutionActor::start_in_arbiter(&home.arbiter, actor)
+        };
+        let slot = Slot { namespace: namespace.clone(), address, usage, generation };
         lock(&self.slots).insert(id, slot.clone());
         slot
     }
 
-    fn arbiter(&self, id: ExecutionId) -> ArbiterHandle {
-        let arbiters = self.arbiters.read().unwrap_or_else(PoisonError::into_inner);
-        let of = if arbiters.lent.is_empty() { &arbiters.own } else { &arbiters.lent };
-        of[(id.uuid() % of.len() as u128) as usize].clone()
+    /// Where an execution lives: always the same thread, so that its outcomes stay in order.
+    fn home(&self, id: ExecutionId) -> Home {
+        self.homes.read().unwrap_or_else(PoisonError::into_inner).of(id).clone()
     }
 
-    /// New actors run on lent threads from now on.
-    pub(crate) fn lend(&self, arbiter: ArbiterHandle) {
-        self.arbiters.write().unwrap_or_else(PoisonError::into_inner).lent.push(arbiter);
+    /// A new id, of an execution that will live on this thread where the thread is a home: whoever
+    /// creates it is then served without another thread.
+    pub(crate) fn new_id(&self, kind: Kind) -> ExecutionId {
+        let homes = self.homes.read().unwrap_or_else(PoisonError::into_inner);
+        let mut id = Core::new_execution_id(kind);
+        let homely = homes.lent.iter().any(Home::is_here);
+        for _ in 0..DRAWS {
+            if !homely || homes.of(id).is_here() {
+                break;
+            }
+            id = Core::new_execution_id(kind);
+        }
+        id
+    }
+
+    /// New actors run on lent threads from now on; to be called on such a thread.
+    pub(crate) fn lend_this_thread(&self) {
+        self.homes.write().unwrap_or_else(PoisonError::into_inner).lent.push(Home::here());
     }
 
     // ---- leaving -------------------------------------------------------------------------
@@ -316,11 +336,20 @@ impl Directory {
         true
     }
 
-    /// Unlists an actor whose state may be wrong.
+    /// Unlists an actor whose state may be wrong. Whoever builds the next one waits until what it
+    /// appended is settled.
     pub(crate) fn forget(&self, id: ExecutionId, generation: u64) {
+        self.forget_if(id, |slot| slot.generation == generation);
+    }
+
+    fn forget_if(&self, id: ExecutionId, which: impl FnOnce(&Slot) -> bool) {
         let mut slots = lock(&self.slots);
-        if slots.get(&id).is_some_and(|s| s.generation == generation) {
-            slots.remove(&id);
+        if slots.get(&id).is_some_and(which)
+            && let Some(slot) = slots.remove(&id)
+            && !slot.usage.status.is_settled()
+        {
+            let status = Arc::clone(&slot.usage.status);
+            lock(&self.leaving).entry(id).or_default().push(status);
         }
     }
 
@@ -367,15 +396,15 @@ impl Directory {
         id: ExecutionId,
         evidence: String,
     ) -> Result<(), Error> {
-        // One writer: whatever is listed is not asked any more.
-        lock(&self.slots).remove(&id);
-        self.settled(namespace, id).await?;
-        let store = Arc::clone(&self.core.store);
-        let of = namespace.clone();
-        let state = blocking(move || store.load(&of, id)).await??.ok_or(Error::NotFound)?;
+        // One writer: whatever is listed is not asked any more, and accepts nothing more.
+        self.forget_if(id, |slot| {
+            slot.usage.status.poisoned.store(true, Ordering::Release);
+            true
+        });
+        let state = self.read(namespace, id).await?;
         if !state.phase.is_terminal() {
             let nudge: Nudge = Arc::new(|| {});
-            let status = Arc::default();
+            let status = Arc::new(Status::new(self.home(id).outcomes));
             let mut writer = Writer::new(
                 Arc::clone(&self.core),
                 namespace.clone(),
@@ -392,8 +421,29 @@ impl Directory {
         Ok(())
     }
 
+    /// Writes nothing, through the journal: where that fails, the journal recovers the store.
+    pub(crate) fn probe_store(&self, namespace: &Namespace, id: ExecutionId) {
+        let Some(permit) = self.core.journal.permit() else { return };
+        let append = Append {
+            namespace: namespace.clone(),
+            id,
+            expected_seq: 0,
+            records: Vec::new(),
+            standing: None,
+            summary: None,
+            snapshot: None,
+            idempotency: None,
+        };
+        let status = Arc::new(Status::new(self.home(id).outcomes));
+        self.core.journal.submit(permit, append, status, Box::new(drop));
+    }
+
     /// Asks every actor that has been idle for `idle` to leave. Called from time to time.
     pub(crate) fn sweep(&self) {
+        lock(&self.leaving).retain(|_, left| {
+            left.retain(|status| !status.is_settled());
+            !left.is_empty()
+        });
         let idle = Span::from_std(self.core.config.execution.idle_timeout);
         let now = self.core.now();
         let leave: Vec<_> = lock(&self.slots)

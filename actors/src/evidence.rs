@@ -35,7 +35,7 @@ pub(crate) fn freshness(core: &Core) -> Freshness {
     }
 }
 
-fn retention(core: &Core) -> Span {
+pub(crate) fn retention(core: &Core) -> Span {
     Span::from_std(core.config.supervision.runner_retention)
 }
 

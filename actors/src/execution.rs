@@ -10,18 +10,18 @@ use std::sync::{
 };
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
-use heartline_execution::{Command, ExecutionId};
+use heartline_execution::{Command, ExecutionId, Timestamp};
 use heartline_storage::Idempotency;
 use tokio::sync::oneshot;
 
 use crate::{
     directory::Directory,
+    journal::Status,
     views::{Error, View},
-    writer::{Answering, Status, Wants, Writer, answer},
+    writer::{Answering, Wants, Writer, answer},
 };
 
 /// What the directory and the actor share about its use.
-#[derive(Debug, Default)]
 pub(crate) struct Usage {
     /// Messages sent and not yet handled. Raised under the directory's lock.
     pub(crate) queued: AtomicUsize,
@@ -29,6 +29,13 @@ pub(crate) struct Usage {
     pub(crate) last: AtomicI64,
     /// See [`Status`].
     pub(crate) status: Arc<Status>,
+}
+
+impl Usage {
+    /// Of an actor that is about to be sent its first message.
+    pub(crate) fn new(status: Status, now: Timestamp) -> Self {
+        Self { queued: AtomicUsize::new(1), last: AtomicI64::new(now.0), status: Arc::new(status) }
+    }
 }
 
 /// A command for its execution.
@@ -140,8 +147,7 @@ impl Handler<Look> for ExecutionActor {
             self.leave(ctx);
             return;
         }
-        let busy =
-            status.inflight.load(Ordering::Acquire) > 0 || self.writer.has_pending_progress();
+        let busy = !status.is_settled() || self.writer.has_pending_progress();
         if !busy && self.guard.directory.retire(self.guard.id, self.guard.generation, &self.usage) {
             ctx.stop();
         }

@@ -94,7 +94,7 @@ fn pending(state: &State, around: &Around) -> Explanation {
     let waited = format!("It has waited {age} in queue '{queue}'.");
     let (cause, summary) = match around.dispatch.verdict {
         Verdict::NoRunnerEver => {
-            ("no_runner_ever", format!("No runner has ever asked queue '{queue}' for work."))
+            ("no_runner_ever", format!("No known runner has ever asked queue '{queue}' for work."))
         }
         Verdict::AllLost => ("all_lost", format!("Every runner of queue '{queue}' is lost.")),
         Verdict::AllFull => ("all_full", format!("Every runner of queue '{queue}' is full.")),
@@ -209,7 +209,7 @@ fn terminal(state: &State) -> Explanation {
     let phase = state.phase.as_str();
     let why = state.reason.map(|r| format!(" ({})", r.as_str())).unwrap_or_default();
     let mut explanation =
-        new(phase, format!("It is over: {phase}{why} at {at}, after {} attempts.", state.attempt));
+        new(phase, format!("It is over: {phase}{why} at {at}, after {}.", attempts(state.attempt)));
     if let Some(error) = &state.error {
         failure(&mut explanation.evidence, error);
         explanation.actions.extend(error.hint.clone());
@@ -220,4 +220,7 @@ fn terminal(state: &State) -> Explanation {
             .push(format!("Try it again as a new execution: heartline retry {}", state.id));
     }
     explanation
+}
+fn attempts(count: u32) -> String {
+    if count == 1 { "1 attempt".to_owned() } else { format!("{count} attempts") }
 }

@@ -68,13 +68,28 @@ struct Tail {
     bytes: usize,
 }
 
+type Key = (Namespace, ExecutionId);
+
 /// What every watcher of one execution shares.
-#[derive(Debug)]
 pub struct Feed {
+    key: Key,
+    /// Where it is listed, until it is dropped.
+    feeds: Weak<Feeds>,
     tail: Mutex<Tail>,
     moved: Notify,
     readers: AtomicUsize,
     kept_bytes: usize,
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        let Some(feeds) = self.feeds.upgrade() else { return };
+        let mut listed = feeds.listed();
+        // A new one may have taken its place meanwhile.
+        if listed.get(&self.key).is_some_and(|feed| std::ptr::eq(feed.as_ptr(), self)) {
+            listed.remove(&self.key);
+        }
+    }
 }
 
 enum Look {
@@ -85,12 +100,14 @@ enum Look {
 }
 
 impl Feed {
-    fn new(kept_bytes: usize) -> Self {
+    fn new(key: Key, feeds: &Arc<Feeds>) -> Self {
         Self {
+            key,
+            feeds: Arc::downgrade(feeds),
             tail: Mutex::default(),
             moved: Notify::new(),
             readers: AtomicUsize::new(0),
-            kept_bytes,
+            kept_bytes: feeds.limits.kept_bytes,
         }
     }
 
@@ -116,11 +133,16 @@ impl Feed {
         tail.lifecycle = lifecycle;
     }
 
-    /// Shows durable records to every watcher.
-    pub fn publish(&self, records: Vec<Record>, ended: Option<Phase>) {
+    /// Shows durable records to every watcher. What was shown before is not shown again.
+    pub fn publish(&self, mut records: Vec<Record>, ended: Option<Phase>) {
         let Some(last) = records.last().map(|r| r.seq) else { return };
         {
             let tail = &mut *self.tail();
+            let head = tail.head.unwrap_or(0);
+            if last <= head {
+                return;
+            }
+            records.retain(|record| record.seq > head);
             tail.head = Some(last);
             tail.ended = ended;
             let watched = self.readers.load(Ordering::Acquire) > 0;
@@ -204,9 +226,7 @@ impl Transport {
 pub struct Feeds {
     store: Arc<dyn ExecutionStore>,
     limits: FeedLimits,
-    feeds: Mutex<HashMap<ExecutionId, Weak<Feed>>>,
-    /// The map is swept of dead entries when it has doubled since the last sweep.
-    sweep_at: AtomicUsize,
+    feeds: Mutex<HashMap<Key, Weak<Feed>>>,
     subscribers: [AtomicUsize; 3],
     lagging: AtomicUsize,
 }
@@ -218,24 +238,25 @@ impl Feeds {
             store,
             limits,
             feeds: Mutex::default(),
-            sweep_at: AtomicUsize::new(1_024),
             subscribers: Default::default(),
             lagging: AtomicUsize::new(0),
         }
     }
 
+    fn listed(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Weak<Feed>>> {
+        // Only map operations run under it.
+        self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The one feed of an execution: the same for its writer and all its watchers.
-    pub fn of(&self, id: ExecutionId) -> Arc<Feed> {
-        let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(feed) = feeds.get(&id).and_then(Weak::upgrade) {
+    pub fn of(self: &Arc<Self>, namespace: &Namespace, id: ExecutionId) -> Arc<Feed> {
+        let key = (namespace.clone(), id);
+        let mut feeds = self.listed();
+        if let Some(feed) = feeds.get(&key).and_then(Weak::upgrade) {
             return feed;
         }
-        if feeds.len() >= self.sweep_at.load(Ordering::Relaxed) {
-            feeds.retain(|_, feed| feed.strong_count() > 0);
-            self.sweep_at.store((feeds.len() * 2).max(1_024), Ordering::Relaxed);
-        }
-        let feed = Arc::new(Feed::new(self.limits.kept_bytes));
-        feeds.insert(id, Arc::downgrade(&feed));
+        let feed = Arc::new(Feed::new(key.clone(), self));
+        feeds.insert(key, Arc::downgrade(&feed));
         feed
     }
 

@@ -21,7 +21,7 @@ use crate::{
     evidence,
     explain::{Around, explain},
     feed::{Chunk, Cursor, Transport},
-    queues::{self, Alive, Ask, Queues},
+    queues::{self, Alive, Ask, Delivery, Queues},
     supervisor::Watch,
     views::{
         ActorsView, Beat, BootReport, Created, Dispatch, Error, Explanation, Granted, QueueView,
@@ -40,7 +40,7 @@ pub struct Create {
 }
 
 /// A runner's request for work.
-pub struct Claim {
+pub struct Claim<'a> {
     /// Where from.
     pub queue: Name,
     /// Who asks.
@@ -49,8 +49,9 @@ pub struct Claim {
     pub slots: u32,
     /// How long it waits when there is nothing.
     pub wait: Span,
-    /// Whether its connection is still open: asked just before a lease is granted.
-    pub alive: Alive,
+    /// Asked for once if it has to wait: tells, just before a lease is granted, whether the
+    /// claimant is still there. One that leaves without having waited drops the claim's future.
+    pub alive: &'a dyn Fn() -> Alive,
 }
 
 /// Where a subscription starts.
@@ -139,7 +140,7 @@ impl Handle {
     /// Lends the current thread to execution actors: for the edge's workers, so that a request and
     /// its execution often share a thread. Must be called on an actix arbiter.
     pub fn lend_this_thread(&self) {
-        self.0.directory.lend(actix::Arbiter::current());
+        self.0.directory.lend_this_thread();
     }
 
     // ---- the person's side ---------------------------------------------------------------
@@ -201,7 +202,7 @@ impl Handle {
             return Err(Error::Overloaded { what: "execution.max_live", retry_after: 5 });
         }
         let (namespace, queue) = (spec.namespace.clone(), spec.queue.clone());
-        let id = Core::new_execution_id(spec.kind);
+        let id = self.0.directory.new_id(spec.kind);
         let dispatch = self.dispatch(&namespace, &queue);
         let command = Command::Create(Box::new(spec));
         let answer = self.0.directory.create(&namespace, id, command, idempotency).await?;
@@ -278,7 +279,12 @@ impl Handle {
         }
         let store = Arc::clone(&self.0.core.store);
         let of = namespace.clone();
-        blocking(move || store.purge(&of, id)).await??;
+        let purged = blocking(move || store.purge(&of, id)).await?;
+        if purged.is_err() {
+            // The journal learns that the store is unhealthy, and brings it back.
+            self.0.directory.probe_store(namespace, id);
+        }
+        purged?;
         Ok(())
     }
 
@@ -369,7 +375,7 @@ impl Handle {
         namespace: &Namespace,
         id: ExecutionId,
     ) -> Result<Arc<crate::feed::Feed>, Error> {
-        let feed = self.0.core.feeds.of(id);
+        let feed = self.0.core.feeds.of(namespace, id);
         if feed.is_known() {
             return Ok(feed);
         }
@@ -394,30 +400,54 @@ impl Handle {
     ///
     /// # Errors
     /// When the server cannot.
-    pub async fn claim(&self, namespace: &Namespace, claim: Claim) -> Result<Vec<Granted>, Error> {
+    pub async fn claim(
+        &self,
+        namespace: &Namespace,
+        claim: Claim<'_>,
+    ) -> Result<Vec<Granted>, Error> {
         self.ready()?;
         let core = &self.0.core;
         let Claim { queue, runner, slots, wait, alive } = claim;
         core.runners().polls(namespace, &queue, &runner, slots, core.now());
         let _poll =
             Poll { core, namespace, queue: queue.clone(), runner: runner.id.clone(), slots };
-        let (granting, mut granted) = oneshot::channel();
         let key = (namespace.clone(), queue);
-        let ask = Ask { key, runner, slots, alive, granting };
-        self.0.queues.send(ask).await.map_err(|_| Error::ShuttingDown)?;
-        let leases = match tokio::time::timeout(wait.to_std(), &mut granted).await {
-            Ok(leases) => leases.unwrap_or_default(),
-            Err(_) => {
-                // Whatever comes after this is sent back by the queues; what came before is ours.
-                granted.close();
-                granted.try_recv().unwrap_or_default()
-            }
+        let ask = |alive| {
+            let (granting, granted) = oneshot::channel();
+            let (key, runner) = (key.clone(), runner.clone());
+            (Ask { key, runner, slots, alive, granting }, granted)
         };
-        if core.is_closing() && !leases.is_empty() {
-            queues::release(&self.0.directory, namespace, leases).await;
+        let mut delivery = None;
+        // What is there and awaited by nobody else is granted on this thread.
+        let taken = core.board().take_unawaited(&key, slots, core.now());
+        if !taken.is_empty() {
+            let (ask, granted) = ask(Box::new(|| true));
+            let Parts { core, directory, queues, .. } = &*self.0;
+            let (core, directory) = (Arc::clone(core), Arc::clone(directory));
+            let queues = queues.clone();
+            // On its own: were this future dropped, what was taken must still be settled.
+            actix::spawn(async move {
+                // Where nothing was to be had, dropping it tells so.
+                drop(queues::grant(&core, &directory, &queues, ask, taken).await);
+            });
+            delivery = granted.await.ok();
+        }
+        if delivery.is_none() {
+            let (ask, mut granted) = ask(alive());
+            self.0.queues.send(ask).await.map_err(|_| Error::ShuttingDown)?;
+            delivery = match tokio::time::timeout(wait.to_std(), &mut granted).await {
+                Ok(delivery) => delivery.ok(),
+                Err(_) => {
+                    // Whatever comes after this is released; what came before is ours.
+                    granted.close();
+                    granted.try_recv().ok()
+                }
+            };
+        }
+        if core.is_closing() {
             return Err(Error::ShuttingDown);
         }
-        Ok(leases)
+        Ok(delivery.map(Delivery::take).unwrap_or_default())
     }
 
     /// A sign of life, and progress where there is some.
@@ -435,7 +465,7 @@ impl Handle {
         let core = &self.0.core;
         let beat = |(deadline, cancel_requested)| Beat { cancel_requested, deadline };
         if progress.is_none()
-            && let Some(beaten) = core.board().beat(id, lease, core.now())
+            && let Some(beaten) = core.board().beat(namespace, id, lease, core.now())
         {
             return Ok(beat(beaten));
         }
@@ -447,7 +477,7 @@ impl Handle {
         let Reply::Done { cancel_requested, .. } = reply else {
             return Err(Error::Interrupted);
         };
-        let deadline = core.board().beat(id, lease, core.now()).map(|(at, _)| at);
+        let deadline = core.board().beat(namespace, id, lease, core.now()).map(|(at, _)| at);
         Ok(Beat { cancel_requested, deadline: deadline.unwrap_or_else(|| core.now()) })
     }
 

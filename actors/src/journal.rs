@@ -1,4 +1,4 @@
-//! The journal: one thread that makes decisions durable in groups, then shows them and acts.
+//! The journal: one thread that makes decisions durable in groups and sends the outcomes home.
 //!
 //! While one sync runs the next batch gathers; no timer is needed. Bounded by permits: a caller
 //! gets one before it decides, so that a full journal refuses work instead of queueing it.
@@ -15,8 +15,13 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use heartline_execution::{ExecutionId, Namespace};
 use heartline_storage::{Append, ExecutionStore, Record, Refusal};
+use tokio::sync::Notify;
 
-use crate::{recent::Recent, views::JournalView};
+use crate::{
+    home::{Outcome, Outcomes},
+    recent::Recent,
+    views::JournalView,
+};
 
 /// Why a decision did not become durable, as far as anybody knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,17 +32,102 @@ pub enum Failure {
     Store(String),
 }
 
-/// Runs on the journal's thread once the outcome is known. Gets the records back when they are
+/// Runs at the writer's home once the outcome is known. Gets the records back when they are
 /// durable. Must not block.
-pub type Completion = Box<dyn FnOnce(Result<Vec<Record>, Failure>) + Send>;
+pub(crate) type Completion = Box<dyn FnOnce(Result<Vec<Record>, Failure>) + Send>;
+
+/// What a writer, its journal and whoever waits for it share.
+pub(crate) struct Status {
+    /// Where the writer lives, and its outcomes are due.
+    outcomes: Arc<Outcomes>,
+    /// Appends that are not settled: see [`Unsettled`].
+    unsettled: AtomicUsize,
+    /// Wakes whoever waits for the last of them.
+    settled: Notify,
+    /// An append failed: the state in memory may be wrong and must be thrown away. Set before the
+    /// journal looks at the writer's next append, which then fails, too.
+    pub(crate) poisoned: AtomicBool,
+    /// The terminal event is durable.
+    pub(crate) over: AtomicBool,
+}
+
+impl Status {
+    pub(crate) fn new(outcomes: Arc<Outcomes>) -> Self {
+        Self {
+            outcomes,
+            unsettled: AtomicUsize::new(0),
+            settled: Notify::new(),
+            poisoned: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether all that was appended is durable, shown and acted on, or known to have failed.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.unsettled.load(Ordering::Acquire) == 0
+    }
+
+    /// Waits for that. Ends only if nobody appends any more.
+    pub(crate) async fn settled(&self) {
+        loop {
+            let settled = self.settled.notified();
+            if self.is_settled() {
+                return;
+            }
+            settled.await;
+        }
+    }
+}
+
+/// One append that is under way; settled when this is dropped.
+pub(crate) struct Unsettled(Arc<Status>);
+
+impl Unsettled {
+    pub(crate) fn new(status: &Arc<Status>) -> Self {
+        status.unsettled.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(status))
+    }
+}
+
+impl Drop for Unsettled {
+    fn drop(&mut self) {
+        if self.0.unsettled.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.settled.notify_waiters();
+        }
+    }
+}
 
 struct Entry {
     append: Append,
-    /// Set when an earlier append of the same writer failed: then this one must fail, too.
-    poisoned: Arc<AtomicBool>,
+    reply: Reply,
+}
+
+/// How an outcome gets back to whoever decided.
+struct Reply {
+    status: Arc<Status>,
     done: Completion,
     /// Held for its drop: gives the place back.
     _permit: Permit,
+}
+
+impl Reply {
+    /// A failure poisons the writer at once; all else happens at its home.
+    fn outcome(self, result: Result<Vec<Record>, Failure>) -> (Arc<Status>, Outcome) {
+        let Self { status, done, _permit } = self;
+        if result.is_err() {
+            status.poisoned.store(true, Ordering::Release);
+        }
+        let outcome = move || {
+            done(result);
+            drop(_permit);
+        };
+        (status, Box::new(outcome))
+    }
+
+    fn tell(self, result: Result<Vec<Record>, Failure>) {
+        let (status, outcome) = self.outcome(result);
+        status.outcomes.push([outcome]);
+    }
 }
 
 /// The right to submit one append.
@@ -164,18 +254,18 @@ impl Journal {
     }
 
     /// Hands over an append. Never blocks: every entry holds one of as many permits as the queue
-    /// has places. If the thread is gone, `done` is told so here.
-    pub fn submit(
+    /// has places.
+    pub(crate) fn submit(
         &self,
         permit: Permit,
         append: Append,
-        poisoned: Arc<AtomicBool>,
+        status: Arc<Status>,
         done: Completion,
     ) {
-        let entry = Entry { append, poisoned, done, _permit: permit };
+        let entry = Entry { append, reply: Reply { status, done, _permit: permit } };
         if let Err(refused) = self.queue.send(entry) {
-            let entry = refused.into_inner();
-            (entry.done)(Err(Failure::Store("the journal has stopped".to_owned())));
+            let stopped = Failure::Store("the journal has stopped".to_owned());
+            refused.into_inner().reply.tell(Err(stopped));
         }
     }
 
@@ -203,6 +293,38 @@ impl Journal {
     }
 }
 
+/// A commit whose outcome is unknown.
+struct Failed {
+    error: String,
+    unknown: Vec<(Namespace, ExecutionId)>,
+    homes: Vec<Arc<Outcomes>>,
+}
+
+/// The outcomes of one batch by home; there are as many homes as threads, so a list will do.
+#[derive(Default)]
+struct Homes(Vec<(Arc<Outcomes>, Vec<Outcome>)>);
+
+impl Homes {
+    fn add(&mut self, (status, outcome): (Arc<Status>, Outcome)) {
+        match self.0.iter_mut().find(|(home, _)| Arc::ptr_eq(home, &status.outcomes)) {
+            Some((_, outcomes)) => outcomes.push(outcome),
+            None => self.0.push((Arc::clone(&status.outcomes), vec![outcome])),
+        }
+    }
+
+    fn all(&self) -> Vec<Arc<Outcomes>> {
+        self.0.iter().map(|(home, _)| Arc::clone(home)).collect()
+    }
+
+    fn send(self) -> Vec<Arc<Outcomes>> {
+        let send = |(home, outcomes): (Arc<Outcomes>, Vec<Outcome>)| {
+            home.push(outcomes);
+            home
+        };
+        self.0.into_iter().map(send).collect()
+    }
+}
+
 struct Writer {
     store: Arc<dyn ExecutionStore>,
     limits: Limits,
@@ -214,22 +336,19 @@ struct Writer {
 impl Writer {
     fn run(mut self, entries: &Receiver<Entry>) {
         let mut appends = Vec::new();
-        let mut dones = Vec::new();
+        let mut replies = Vec::new();
         while let Ok(first) = entries.recv() {
             let mut bytes = 0;
             let mut next = Some(first);
             let mut yielded = false;
-            while let Some(entry) = next {
-                bytes += entry.append.records.iter().map(|r| r.json.len()).sum::<usize>();
-                if entry.poisoned.load(Ordering::Acquire) {
-                    let expected = entry.append.expected_seq;
-                    (entry.done)(Err(Failure::Moved(Refusal::Moved {
-                        expected,
-                        actual: expected,
-                    })));
+            while let Some(Entry { append, reply }) = next {
+                bytes += append.records.iter().map(|r| r.json.len()).sum::<usize>();
+                if reply.status.poisoned.load(Ordering::Acquire) {
+                    let (expected, actual) = (append.expected_seq, append.expected_seq);
+                    reply.tell(Err(Failure::Moved(Refusal::Moved { expected, actual })));
                 } else {
-                    appends.push(entry.append);
-                    dones.push((entry.done, entry._permit));
+                    appends.push(append);
+                    replies.push(reply);
                 }
                 let room =
                     appends.len() < self.limits.batch_entries && bytes < self.limits.batch_bytes;
@@ -242,8 +361,8 @@ impl Writer {
                     next = entries.try_recv().ok();
                 }
             }
-            if let Err((error, unknown)) = self.commit(&mut appends, &mut dones) {
-                self.recover(entries, error, &unknown);
+            if let Err(failed) = self.commit(&mut appends, &mut replies) {
+                self.recover(entries, failed);
             }
         }
     }
@@ -251,22 +370,25 @@ impl Writer {
     fn commit(
         &mut self,
         appends: &mut Vec<Append>,
-        dones: &mut Vec<(Completion, Permit)>,
-    ) -> Result<(), (String, Vec<(Namespace, ExecutionId)>)> {
+        replies: &mut Vec<Reply>,
+    ) -> Result<(), Failed> {
         let writes = appends.iter().filter(|a| !a.records.is_empty()).count() as u64;
         self.crash(CrashAt::BeforeCommit, writes);
         let began = Instant::now();
         let outcome = self.store.commit(appends);
         let took = began.elapsed();
         self.crash(CrashAt::AfterCommit, writes);
+        let mut homes = Homes::default();
         let result = match outcome {
             Ok(results) => {
                 let events: usize = appends.iter().map(|a| a.records.len()).sum();
                 self.record(appends.len(), events, took);
-                for ((append, (done, _permit)), result) in
-                    appends.drain(..).zip(dones.drain(..)).zip(results)
+                for ((append, reply), result) in
+                    appends.drain(..).zip(replies.drain(..)).zip(results)
                 {
-                    done(result.map(|()| append.records).map_err(Failure::Moved));
+                    homes.add(
+                        reply.outcome(result.map(|()| append.records).map_err(Failure::Moved)),
+                    );
                 }
                 Ok(())
             }
@@ -275,36 +397,38 @@ impl Writer {
                 tracing::error!(%error, appends = appends.len(), "a commit failed: writes are refused until the store recovers");
                 self.shared.set_error(Some(error.clone()));
                 let unknown = appends.drain(..).map(|a| (a.namespace, a.id)).collect();
-                for (done, _permit) in dones.drain(..) {
-                    done(Err(Failure::Store(error.clone())));
+                for reply in replies.drain(..) {
+                    homes.add(reply.outcome(Err(Failure::Store(error.clone()))));
                 }
-                Err((error, unknown))
+                Err(Failed { error, unknown, homes: homes.all() })
             }
         };
-        self.crash(CrashAt::AfterAck, writes);
+        let homes = homes.send();
+        if self.crash_at.is_some() {
+            // The point is after the acknowledgement.
+            homes.iter().for_each(|home| home.flush());
+            self.crash(CrashAt::AfterAck, writes);
+        }
         self.seen += writes;
         result
     }
 
     /// Refuses everything and tries to bring the store back, until it is or everybody has gone.
-    fn recover(
-        &self,
-        entries: &Receiver<Entry>,
-        error: String,
-        unknown: &[(Namespace, ExecutionId)],
-    ) {
-        let mut error = error;
+    fn recover(&self, entries: &Receiver<Entry>, failed: Failed) {
+        let Failed { mut error, unknown, homes } = failed;
         let mut next_try = Instant::now() + self.limits.recover_interval;
         loop {
             match entries.recv_timeout(next_try.saturating_duration_since(Instant::now())) {
-                Ok(entry) => (entry.done)(Err(Failure::Store(error.clone()))),
+                Ok(entry) => entry.reply.tell(Err(Failure::Store(error.clone()))),
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
                     match self.store.recover() {
                         Ok(()) => {
-                            // Before anybody writes again: what turned out to be durable is shown.
+                            // Before anybody writes again: what turned out to be durable is shown,
+                            // after what was durable before it.
+                            homes.iter().for_each(|home| home.flush());
                             if let Some(reconcile) = self.shared.reconcile.get() {
-                                reconcile(unknown);
+                                reconcile(&unknown);
                             }
                             tracing::info!("the store has recovered: writes are accepted again");
                             self.shared.set_error(None);
@@ -343,5 +467,53 @@ impl Writer {
                 std::process::abort();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heartline_execution::Kind;
+    use heartline_storage::MemoryStore;
+
+    use super::*;
+
+    #[test]
+    fn what_a_writer_appends_after_a_refusal_is_refused_too() {
+        let limits = Limits {
+            queue: 8,
+            // Each in a batch of its own; within one the store sees to it.
+            batch_entries: 1,
+            batch_bytes: 1 << 20,
+            recover_interval: Duration::from_millis(1),
+        };
+        let (journal, thread) =
+            Journal::start(Arc::new(MemoryStore::new()), limits, None).expect("a thread");
+        let outcomes = Arc::<Outcomes>::default();
+        let writer = Arc::new(Status::new(Arc::clone(&outcomes)));
+        let (tell, told) = std::sync::mpsc::channel();
+        // The second would fit the log; but it was decided upon the first, which does not.
+        for expected_seq in [7, 0] {
+            let append = Append {
+                namespace: Namespace::default_namespace(),
+                id: ExecutionId::new(Kind::Agent, 1),
+                expected_seq,
+                records: Vec::new(),
+                standing: None,
+                summary: None,
+                snapshot: None,
+                idempotency: None,
+            };
+            let permit = journal.permit().expect("a place");
+            let tell = tell.clone();
+            let done = Box::new(move |result: Result<_, _>| {
+                tell.send(result.is_err()).expect("somebody listens");
+            });
+            journal.submit(permit, append, Arc::clone(&writer), done);
+        }
+        drop(journal);
+        thread.join().expect("the journal ends");
+        assert!(writer.poisoned.load(Ordering::Acquire));
+        outcomes.close();
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [true, true]);
     }
 }

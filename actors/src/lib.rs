@@ -13,6 +13,7 @@ mod execution;
 mod explain;
 pub mod feed;
 mod handle;
+mod home;
 pub mod journal;
 mod queues;
 pub mod recent;
@@ -25,6 +26,7 @@ mod writer;
 pub use feed::{Chunk, Cursor, ENCODINGS, Next, Transport};
 pub use handle::{Claim, Create, EventPage, Handle, Listed, Start, Subscription};
 pub use heartline_storage::{Cursor as ListCursor, Idempotency, Query, Stored};
+pub use queues::Alive;
 pub use start::{BeforeCommand, Hooks, Running, StartError, start};
 pub use views::*;
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use actix::{
-    Actor, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler, WrapFuture,
+    Actor, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler, WrapFuture,
 };
 use futures_util::{StreamExt, future, stream};
 use heartline_execution::{Command, ExecutionId, Namespace, Reply, event::RunnerInfo};
@@ -27,7 +27,7 @@ use crate::{
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Whether the claimant's connection is still open.
-pub(crate) type Alive = Box<dyn Fn() -> bool + Send>;
+pub type Alive = Box<dyn Fn() -> bool + Send>;
 
 /// A runner asks for work.
 #[derive(Message)]
@@ -37,7 +37,38 @@ pub(crate) struct Ask {
     pub(crate) runner: RunnerInfo,
     pub(crate) slots: u32,
     pub(crate) alive: Alive,
-    pub(crate) granting: oneshot::Sender<Vec<Granted>>,
+    pub(crate) granting: oneshot::Sender<Delivery>,
+}
+
+/// Leases that reached nobody go back to their queue.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Release {
+    pub(crate) namespace: Namespace,
+    pub(crate) granted: Vec<Granted>,
+}
+
+/// Leases on their way to a runner. Dropped on the way, they are released.
+pub(crate) struct Delivery {
+    queues: Addr<Queues>,
+    release: Release,
+}
+
+impl Delivery {
+    /// Hands them over; whoever has them now answers for them.
+    pub(crate) fn take(mut self) -> Vec<Granted> {
+        std::mem::take(&mut self.release.granted)
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        let granted = std::mem::take(&mut self.release.granted);
+        if !granted.is_empty() {
+            // Should the queues have stopped, the heartbeat deadline does the same later.
+            self.queues.do_send(Release { namespace: self.release.namespace.clone(), granted });
+        }
+    }
 }
 
 /// Some queues have something new.
@@ -74,12 +105,7 @@ impl Queues {
                 waiting.claims.pop_front();
                 continue;
             }
-            let now = self.core.now();
-            // The bound of a claim is its slots; each take is one short turn on the board.
-            let taken: Vec<_> = {
-                let mut board = self.core.board();
-                (0..ask.slots).map_while(|_| board.take(key, now)).collect()
-            };
+            let taken = self.core.board().take(key, ask.slots, self.core.now());
             if taken.is_empty() {
                 break;
             }
@@ -91,7 +117,7 @@ impl Queues {
             let (core, directory) = (Arc::clone(&self.core), Arc::clone(&self.directory));
             let me = ctx.address();
             let granting = async move {
-                if let Some(ask) = grant(&core, &directory, ask, taken).await {
+                if let Some(ask) = grant(&core, &directory, &me, ask, taken).await {
                     // Nothing was granted: it waits on, at the end of the line.
                     if let Err(error) = me.send(ask).await {
                         tracing::debug!(%error, "the queues stopped while a claim was pending");
@@ -108,11 +134,15 @@ impl Queues {
         if let Some(timer) = waiting.timer.take() {
             ctx.cancel_future(timer);
         }
+        let next = {
+            let mut board = self.core.board();
+            board.awaited(key, waiting.claims.len());
+            board.next_due(key)
+        };
         if waiting.claims.is_empty() {
             self.waiting.remove(key);
             return;
         }
-        let next = self.core.board().next_due(key);
         if let Some(due) = next {
             let wait = due.since(self.core.now()).to_std();
             let key = key.clone();
@@ -162,6 +192,16 @@ impl Handler<Ask> for Queues {
     }
 }
 
+impl Handler<Release> for Queues {
+    type Result = ();
+
+    fn handle(&mut self, Release { namespace, granted }: Release, ctx: &mut Self::Context) {
+        let directory = Arc::clone(&self.directory);
+        let releasing = async move { release(&directory, &namespace, granted).await };
+        ctx.spawn(releasing.into_actor(self));
+    }
+}
+
 fn settle(core: &Core, taken: &[ExecutionId]) {
     for id in taken {
         let key = core.board().settle(*id);
@@ -171,10 +211,12 @@ fn settle(core: &Core, taken: &[ExecutionId]) {
     }
 }
 
-/// Claims each and hands the leases over; gives the claim back when none could be had.
-async fn grant(
-    core: &Arc<Core>,
+/// Claims each of what was taken off the board and hands the leases over; gives the claim back
+/// where none could be had and somebody still waits.
+pub(crate) async fn grant(
+    core: &Core,
     directory: &Arc<Directory>,
+    queues: &Addr<Queues>,
     ask: Ask,
     taken: Vec<ExecutionId>,
 ) -> Option<Ask> {
@@ -189,9 +231,9 @@ async fn grant(
     if granted.is_empty() {
         return (!ask.granting.is_closed()).then_some(ask);
     }
-    if let Err(orphans) = ask.granting.send(granted) {
-        release(directory, &namespace, orphans).await;
-    }
+    let delivery = Delivery { queues: queues.clone(), release: Release { namespace, granted } };
+    // A claimant that has gone drops it, which releases the leases.
+    drop(ask.granting.send(delivery));
     None
 }
 
@@ -219,11 +261,7 @@ async fn claim(
 }
 
 /// Leases that nobody is there to take go back at once.
-pub(crate) async fn release(
-    directory: &Arc<Directory>,
-    namespace: &Namespace,
-    granted: Vec<Granted>,
-) {
+async fn release(directory: &Arc<Directory>, namespace: &Namespace, granted: Vec<Granted>) {
     let releases = stream::iter(granted).map(|granted| async move {
         let command = Command::Release { lease: granted.lease };
         if let Err(error) = directory.execute(namespace, granted.id, command, Wants::Nothing).await {

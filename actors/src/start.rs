@@ -16,6 +16,7 @@ use crate::{
     directory::Directory,
     feed::{FeedLimits, Feeds},
     handle::{Handle, Parts},
+    home::Home,
     journal::{CrashAt, Journal, Limits},
     queues::Queues,
     supervisor::{Supervisor, Watch},
@@ -38,8 +39,8 @@ pub enum StartError {
     /// The log could not be read.
     #[error(transparent)]
     Store(#[from] heartline_storage::Error),
-    /// No thread for the journal.
-    #[error("the journal's thread could not be started: {0}")]
+    /// No thread for the journal or the actors.
+    #[error("a thread could not be started: {0}")]
     Thread(#[from] std::io::Error),
     /// `debug.crash_at` makes no sense.
     #[error("debug.crash_at: {0}")]
@@ -100,9 +101,8 @@ pub fn start(
     tracing::info!(recovered = boot.recovered, took_ms = boot.took_ms, "{}", boot.summary);
 
     // Enough until the edge lends its threads, and where there is none.
-    let arbiters = vec![Arbiter::new()];
-    let handles = arbiters.iter().map(Arbiter::handle).collect();
-    let directory = Arc::new(Directory::new(Arc::clone(&core), hooks, handles));
+    let (own, home) = Home::start()?;
+    let directory = Arc::new(Directory::new(Arc::clone(&core), hooks, vec![home]));
     let watch = Arc::<Watch>::default();
     let (for_queues, for_supervisor) = (Arbiter::new(), Arbiter::new());
     let queues = {
@@ -118,7 +118,7 @@ pub fn start(
     }
     let handle =
         Handle::new(Parts { core, directory, queues, watch, boot, keys: Default::default() });
-    let arbiters = arbiters.into_iter().chain([for_queues, for_supervisor]).collect();
+    let arbiters = vec![own, for_queues, for_supervisor];
     Ok(Running { handle, arbiters, journal: thread })
 }
 

@@ -25,6 +25,10 @@ use crate::{
 
 /// Between two looks for idle actors.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// An audit looks at so many executions at once, under the board's lock: well under a millisecond.
+const STRETCH: usize = 500;
+/// Between two such looks: with [`STRETCH`] it bounds the audit to about one percent of a core.
+const PACE: Duration = Duration::from_millis(50);
 /// A deadline that came to nothing is looked at again no sooner.
 const RECHECK: Span = Span::millis(10);
 /// A deadline that could not be acted upon (store away, journal full) is tried again after this.
@@ -79,15 +83,25 @@ pub(crate) struct Supervisor {
     watch: Arc<Watch>,
     /// Timeout commands on their way.
     in_flight: usize,
-    /// Suspects of the last audit: only what is in limbo twice in a row is a violation, since an
-    /// execution is between two places while a command is on its way.
+    /// Suspects of the last round of the audit: only what is in limbo twice in a row is a
+    /// violation, since an execution is between two places while a command is on its way.
     suspects: Vec<ExecutionId>,
+    /// Those of the round under way.
+    limbo: Vec<ExecutionId>,
     timer: Option<actix::SpawnHandle>,
 }
 
 impl Supervisor {
     pub(crate) fn new(core: Arc<Core>, directory: Arc<Directory>, watch: Arc<Watch>) -> Self {
-        Self { core, directory, watch, in_flight: 0, suspects: Vec::new(), timer: None }
+        Self {
+            core,
+            directory,
+            watch,
+            in_flight: 0,
+            suspects: Vec::new(),
+            limbo: Vec::new(),
+            timer: None,
+        }
     }
 
     /// Fires what has come up and sets the one timer for what comes next.
@@ -154,21 +168,32 @@ impl Supervisor {
         }
     }
 
-    fn audit(&mut self) {
-        let (limbo, live) = {
+    /// One stretch of the audit, and the next in a moment; a new round after the interval.
+    fn audit(&mut self, below: usize, ctx: &mut Context<Self>) {
+        let (found, live) = {
             let board = self.core.board();
-            (board.limbo(), board.live())
+            (board.audit(below, STRETCH), board.live())
         };
+        self.limbo.extend(found.limbo);
+        if found.below > 0 {
+            ctx.run_later(PACE, move |supervisor, ctx| supervisor.audit(found.below, ctx));
+            return;
+        }
+        let limbo = std::mem::take(&mut self.limbo);
         let violations: Vec<_> =
             limbo.iter().filter(|id| self.suspects.contains(id)).copied().collect();
         for id in &violations {
             tracing::error!(execution = %id, "in limbo: neither an armed deadline nor a live lease");
         }
         self.suspects = limbo;
-        let mut seen = self.watch.seen();
-        seen.checked_at = Some(self.core.now());
-        seen.live = live;
-        seen.violations = violations;
+        {
+            let mut seen = self.watch.seen();
+            seen.checked_at = Some(self.core.now());
+            seen.live = live;
+            seen.violations = violations;
+        }
+        let interval = self.core.config.supervision.audit_interval;
+        ctx.run_later(interval, |supervisor, ctx| supervisor.audit(usize::MAX, ctx));
     }
 
     fn give_up(&self, ctx: &mut Context<Self>) {
@@ -203,11 +228,14 @@ impl Actor for Supervisor {
             directory.crashed.notified().await;
             Some((Woken::Crashed, directory))
         }));
-        ctx.run_interval(SWEEP_INTERVAL, |supervisor, _| supervisor.directory.sweep());
-        ctx.run_interval(self.core.config.supervision.audit_interval, |supervisor, _| {
-            supervisor.audit()
+        ctx.run_interval(SWEEP_INTERVAL, |supervisor, _| {
+            supervisor.directory.sweep();
+            let core = &supervisor.core;
+            evidence::forget_idle(core);
+            let old = core.now().0.saturating_sub_unsigned(evidence::retention(core).0);
+            core.board().forget_idle_queues(Timestamp(old));
         });
-        self.audit();
+        self.audit(usize::MAX, ctx);
         self.tick(ctx);
     }
 }

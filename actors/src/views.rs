@@ -155,7 +155,7 @@ pub struct QueueView {
     pub oldest_age: Option<Span>,
     /// Due → claimed, over the last claims; milliseconds.
     pub claim_latency_ms: Quantiles,
-    /// Runners that ever polled it since the server started, alive now.
+    /// Runners known to have polled it, alive now.
     pub runners_live: usize,
     /// All such runners.
     pub runners_known: usize,
@@ -189,7 +189,7 @@ pub struct RunnerView {
     pub slots_free: u32,
     /// What it holds.
     pub leases: Vec<ExecutionId>,
-    /// First claim since the server started.
+    /// First claim since it is known.
     pub first_seen: Timestamp,
     /// Last sign of life: claim, heartbeat or event.
     pub last_seen: Timestamp,

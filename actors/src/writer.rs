@@ -4,15 +4,12 @@
 //! Its state is tentative: it runs ahead of the disk. Nothing of it leaves before the journal has
 //! made it durable; an answer that rests on it waits behind a barrier.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
 use heartline_execution::{
     Command, Content, Decision, Event, ExecutionId, LeaseId, Namespace, Phase, Reply, Span, State,
-    Timestamp,
+    Timestamp, Transcript,
     command::Signs,
     content::Progress,
     decide::{self, decide},
@@ -27,7 +24,7 @@ use crate::{
     board::Pulse,
     core::Core,
     feed::Feed,
-    journal::{Failure, Permit},
+    journal::{Failure, Permit, Status, Unsettled},
     views::{Error, View},
 };
 
@@ -53,18 +50,7 @@ pub(crate) struct Answer {
 
 pub(crate) type Answering = oneshot::Sender<Result<Answer, Error>>;
 
-/// Flags that the journal's thread, the sweep and the actor share.
-#[derive(Debug, Default)]
-pub(crate) struct Status {
-    /// Appends on their way.
-    pub(crate) inflight: AtomicUsize,
-    /// An append failed: the state in memory may be wrong and must be thrown away.
-    pub(crate) poisoned: Arc<AtomicBool>,
-    /// The terminal event is durable.
-    pub(crate) over: AtomicBool,
-}
-
-/// Called on the journal's thread when the actor should look at its [`Status`].
+/// Called at the writer's home when the actor should look at its [`Status`].
 pub(crate) type Nudge = Arc<dyn Fn() + Send + Sync>;
 
 /// See the module.
@@ -97,7 +83,7 @@ impl Writer {
         status: Arc<Status>,
         nudge: Nudge,
     ) -> Self {
-        let feed = core.feeds.of(id);
+        let feed = core.feeds.of(&namespace, id);
         let (head, lifecycle) = state.as_ref().map_or((0, 0), |s| (s.seq, s.lifecycle_seq));
         feed.opened(head, lifecycle);
         let pulse = core.board().pulse(id);
@@ -139,6 +125,7 @@ impl Writer {
             self.answer_behind_barrier(permit, answering, Ok(Answer { reply, view: None }));
             return;
         }
+        let command = self.with_newest_signs(command);
         let context = decide::Context {
             id: self.id,
             now: self.core.now(),
@@ -158,10 +145,20 @@ impl Writer {
         }
     }
 
+    /// A sign of life may have been accepted while a timeout was on its way.
+    fn with_newest_signs(&self, mut command: Command) -> Command {
+        if let Command::TimeOut { signs, .. } = &mut command {
+            let newest = self.signs();
+            signs.alive = signs.alive.max(newest.alive);
+            signs.progressed = signs.progressed.max(newest.progressed);
+        }
+        command
+    }
+
     /// What watchers and callers see, once all of it is durable.
     pub(crate) fn show(&mut self, answering: oneshot::Sender<Result<View, Error>>) {
         let view = self.view_as(Wants::Full).ok_or(Error::NotFound);
-        if self.status.inflight.load(Ordering::Acquire) == 0 {
+        if self.status.is_settled() {
             answer(answering, view);
             return;
         }
@@ -240,7 +237,7 @@ impl Writer {
         answering: Answering,
         result: Result<Answer, Error>,
     ) {
-        if self.status.inflight.load(Ordering::Acquire) == 0 {
+        if self.status.is_settled() {
             answer(answering, result);
         } else {
             self.barrier(permit, move |durable| answer(answering, durable.and(result)));
@@ -261,7 +258,7 @@ impl Writer {
         self.core.journal.submit(
             permit,
             append,
-            Arc::clone(&self.status.poisoned),
+            Arc::clone(&self.status),
             Box::new(move |result| then(result.map(drop).map_err(unavailable))),
         );
     }
@@ -305,9 +302,14 @@ impl Writer {
             let after = facets(state);
             let before = self.facets.replace(after.clone());
             let json = self.execution_json();
-            if wants == Wants::Execution {
-                view = Some(self.view_of(json.clone(), Bytes::new()));
-            }
+            view = match wants {
+                Wants::Nothing => None,
+                Wants::Execution => Some(self.view_of(json.clone(), Bytes::new())),
+                Wants::Full => {
+                    let full = with_state(&json, &state.transcript);
+                    Some(self.view_of(json.clone(), full))
+                }
+            };
             summary = Some(Summary { json, facets: after, before });
         }
         if view.is_none() {
@@ -328,6 +330,7 @@ impl Writer {
             id: self.id,
             feed: Arc::clone(&self.feed),
             status: Arc::clone(&self.status),
+            unsettled: Unsettled::new(&self.status),
             nudge: Arc::clone(&self.nudge),
             pulse: self.pulse.clone(),
             standing,
@@ -336,10 +339,8 @@ impl Writer {
             answer: Answer { reply, view },
             answering,
         };
-        self.status.inflight.fetch_add(1, Ordering::AcqRel);
-        let poisoned = Arc::clone(&self.status.poisoned);
         let done = Box::new(move |result| after.run(result));
-        self.core.journal.submit(permit, append, poisoned, done);
+        self.core.journal.submit(permit, append, Arc::clone(&self.status), done);
     }
 
     fn phase(&self) -> Phase {
@@ -398,13 +399,19 @@ impl Writer {
 /// A state as it is served.
 pub(crate) fn view(state: &State, signs: Signs) -> View {
     let execution = json(&state.execution(signs));
-    let transcript = json(&state.transcript);
+    let full = with_state(&execution, &state.transcript);
+    View { seq: state.seq, phase: state.phase, execution, full }
+}
+
+/// The JSON of an execution with its `state` beside the other fields.
+fn with_state(execution: &Bytes, transcript: &Transcript) -> Bytes {
+    let transcript = json(transcript);
     let mut full = Vec::with_capacity(execution.len() + transcript.len() + 12);
     full.extend_from_slice(&execution[..execution.len() - 1]);
     full.extend_from_slice(b",\"state\":");
     full.extend_from_slice(&transcript);
     full.push(b'}');
-    View { seq: state.seq, phase: state.phase, execution, full: full.into() }
+    full.into()
 }
 
 fn json(value: &impl Serialize) -> Bytes {
@@ -474,6 +481,7 @@ struct AfterCommit {
     id: ExecutionId,
     feed: Arc<Feed>,
     status: Arc<Status>,
+    unsettled: Unsettled,
     nudge: Nudge,
     pulse: Option<Arc<Pulse>>,
     standing: Option<heartline_execution::Standing>,
@@ -488,8 +496,7 @@ impl AfterCommit {
         let records = match result {
             Ok(records) => records,
             Err(failure) => {
-                self.status.poisoned.store(true, Ordering::Release);
-                self.status.inflight.fetch_sub(1, Ordering::AcqRel);
+                drop(self.unsettled);
                 (self.nudge)();
                 answer(self.answering, Err(unavailable(failure)));
                 return;
@@ -508,7 +515,7 @@ impl AfterCommit {
             let pulse = standing.held().and(self.pulse);
             self.core.observe(standing, pulse);
         }
-        self.status.inflight.fetch_sub(1, Ordering::AcqRel);
+        drop(self.unsettled);
         answer(self.answering, Ok(self.answer));
         if self.ended.is_some() {
             self.status.over.store(true, Ordering::Release);

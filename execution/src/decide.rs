@@ -600,7 +600,7 @@ impl<'a> Turn<'a> {
             DeadlineKind::ScheduleToClose => {
                 let reason = Reason::ScheduleToCloseTimeout;
                 let message = format!(
-                    "The execution did not finish within {}, its {} attempts included.",
+                    "The execution did not finish within {}, all attempts included ({} so far).",
                     late(timeouts.schedule_to_close.unwrap_or_default()),
                     self.attempt
                 );

@@ -46,14 +46,16 @@ impl Server {
         }
         match &ask.command {
             Command::Create(_) => self.create(env, ask),
-            Command::Heartbeat { lease } if !ask.detached => match self.beat(env, ask.id, *lease) {
-                Some((_, cancel_requested)) => {
-                    env.coverage.moment("heartbeat without an event");
-                    let reply = Reply::Done { seq: 0, cancel_requested };
-                    env.answer(ask.asker, Ok(reply));
+            Command::Heartbeat { lease } if !ask.detached => {
+                match self.beat(env, &ask.namespace, ask.id, *lease) {
+                    Some((_, cancel_requested)) => {
+                        env.coverage.moment("heartbeat without an event");
+                        let reply = Reply::Done { seq: 0, cancel_requested };
+                        env.answer(ask.asker, Ok(reply));
+                    }
+                    None => self.execute(env, ask),
                 }
-                None => self.execute(env, ask),
-            },
+            }
             _ => self.execute(env, ask),
         }
     }
@@ -95,19 +97,19 @@ impl Server {
             let state = self.load(env, &ask.namespace, ask.id);
             // A terminal execution gets no actor.
             if state.as_ref().is_none_or(|state| !state.phase.is_terminal()) {
-                self.build(ask.id, state);
+                self.build(&ask.namespace, ask.id, state);
             }
         }
         self.execute(env, ask);
     }
 
-    fn build(&mut self, id: ExecutionId, state: Option<State>) {
-        let actor = self.made(id, state);
+    fn build(&mut self, namespace: &Namespace, id: ExecutionId, state: Option<State>) {
+        let actor = self.made(namespace, id, state);
         self.actors.insert(id, actor);
     }
 
-    fn made(&mut self, id: ExecutionId, state: Option<State>) -> Actor {
-        let feed = self.feeds.of(id);
+    fn made(&mut self, namespace: &Namespace, id: ExecutionId, state: Option<State>) -> Actor {
+        let feed = self.feeds.of(namespace, id);
         let (head, lifecycle) = state.as_ref().map_or((0, 0), |s| (s.seq, s.lifecycle_seq));
         feed.opened(head, lifecycle);
         self.generations += 1;
@@ -152,7 +154,7 @@ impl Server {
             return Err(decided.map(|decision| decision.reply).map_err(Refused::Rejected));
         }
         env.coverage.moment("actor built from the log");
-        Ok(self.made(ask.id, Some(state)))
+        Ok(self.made(&ask.namespace, ask.id, Some(state)))
     }
 
     fn execute(&mut self, env: &mut Env, ask: Ask) {
@@ -193,7 +195,8 @@ impl Server {
             random: env.chance.unit(),
             state_limit: env.settings.state_bytes,
         };
-        let (command, spoilt) = spoil(env, &actor, ask.command.clone());
+        let command = with_newest_signs(&actor, ask.command.clone());
+        let (command, spoilt) = spoil(env, &actor, command);
         let (id, detached) = (ask.id, ask.detached);
         match decide(actor.state.as_ref(), command, &context) {
             Ok(decision) if !decision.events.is_empty() => {
@@ -362,7 +365,7 @@ impl Server {
         if let (Command::Heartbeat { lease } | Command::ReportProgress { lease, .. }, Ok(_)) =
             (&ask.command, &answer)
         {
-            self.beat(env, ask.id, *lease);
+            self.beat(env, &ask.namespace, ask.id, *lease);
         }
         match ask.asker {
             Asker::Timer { due, came_up, ahead } => {
@@ -446,6 +449,16 @@ impl Server {
         let namespace = actor.state?.spec.namespace.clone();
         env.chance.percent(30).then_some((namespace, id))
     }
+}
+
+/// A sign of life may have been accepted while a timeout was on its way.
+fn with_newest_signs(actor: &Actor, mut command: Command) -> Command {
+    if let (Command::TimeOut { signs, .. }, Some(pulse)) = (&mut command, &actor.pulse) {
+        let newest = pulse.signs();
+        signs.alive = signs.alive.max(newest.alive);
+        signs.progressed = signs.progressed.max(newest.progressed);
+    }
+    command
 }
 
 /// Takes the place of a missing check, when the checkers are themselves tested.

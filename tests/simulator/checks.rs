@@ -371,7 +371,10 @@ impl Checks {
     /// A timeout came up and was not due: something that came meanwhile must have moved it.
     pub(crate) fn disarmed(&mut self, id: ExecutionId, kind: DeadlineKind, came_up: Timestamp) {
         let moved = self.contested.contains(&id)
-            || self.known.get(&id).is_none_or(|known| known.touched >= came_up);
+            || self.known.get(&id).is_none_or(|known| {
+                let beats = known.heard.alive.back().max(known.heard.progressed.back());
+                known.touched >= came_up || beats.is_some_and(|at| *at >= came_up)
+            });
         self.claim(Invariant::F, moved, || {
             format!("{id}: {kind:?} came up at {came_up}, was not due, and nothing has moved it")
         });

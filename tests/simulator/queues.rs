@@ -20,7 +20,7 @@ pub(crate) struct Claimant {
     pub(crate) serial: u64,
     pub(crate) runner: usize,
     pub(crate) info: RunnerInfo,
-    pub(crate) slots: usize,
+    pub(crate) slots: u32,
     pub(crate) key: QueueKey,
     pub(crate) since: Timestamp,
 }
@@ -76,13 +76,12 @@ impl Server {
             if self.queues.closed.remove(&claimant.serial) {
                 continue;
             }
-            let now = env.now;
-            let mut taken = Vec::new();
-            while taken.len() < claimant.slots {
-                let best = self.board.take(key, now);
-                env.checks.taken(key, now, best);
-                let Some(id) = best else { break };
-                taken.push(id);
+            let taken = self.board.take(key, claimant.slots, env.now);
+            for id in &taken {
+                env.checks.taken(key, env.now, Some(*id));
+            }
+            if taken.len() < claimant.slots as usize {
+                env.checks.taken(key, env.now, None);
             }
             if taken.is_empty() {
                 waiting.push_front(claimant);
@@ -113,6 +112,7 @@ impl Server {
     }
 
     fn set_timer(&mut self, env: &mut Env, key: &QueueKey) {
+        self.board.awaited(key, self.queues.waiting.get(key).map_or(0, VecDeque::len));
         if self.queues.waiting.get(key).is_none_or(VecDeque::is_empty) {
             self.queues.waiting.remove(key);
             self.queues.timers.remove(key);

@@ -101,7 +101,7 @@ impl World {
                 serial,
                 runner,
                 info: it.info.clone(),
-                slots: free,
+                slots: u32::try_from(free).expect("a few"),
                 key: it.key.clone(),
                 since: self.env.now,
             };

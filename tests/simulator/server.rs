@@ -297,7 +297,7 @@ impl Server {
                 env.harmed |= state.spec.queue.as_str() == UNASKED;
                 continue;
             }
-            let feed = self.feeds.of(id);
+            let feed = self.feeds.of(&namespace, id);
             if feed.is_known() {
                 let shown = feed.head().0 as usize;
                 let news = found.into_iter().skip(shown).map(|stored| stored.record).collect();
@@ -500,10 +500,11 @@ impl Server {
     pub(crate) fn beat(
         &mut self,
         env: &mut Env,
+        namespace: &Namespace,
         id: ExecutionId,
         lease: LeaseId,
     ) -> Option<(Timestamp, bool)> {
-        let beaten = self.board.beat(id, lease, env.now);
+        let beaten = self.board.beat(namespace, id, lease, env.now);
         if beaten.is_some() {
             env.checks.heard(id, lease, env.now, false);
         }

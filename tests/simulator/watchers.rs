@@ -170,7 +170,7 @@ impl World {
         if !server.is_healthy() {
             return None;
         }
-        let feed = server.feeds.of(id);
+        let feed = server.feeds.of(namespace, id);
         if !feed.is_known() && self.env.checks.gone.contains_key(&id) {
             self.told_of_a_purge(watcher);
             return None;

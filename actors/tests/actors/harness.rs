@@ -78,13 +78,13 @@ pub(crate) async fn create(handle: &Handle, spec: Spec) -> ExecutionId {
     handle.create(Create { spec, idempotency: None }).await.expect("created").id
 }
 
-pub(crate) fn claim_of(queue: &str, id: &str) -> Claim {
+pub(crate) fn claim_of(queue: &str, id: &str) -> Claim<'static> {
     Claim {
         queue: Name::new(queue).expect("a name"),
         runner: runner(id),
         slots: 1,
         wait: Span::secs(20),
-        alive: Box::new(|| true),
+        alive: &|| Box::new(|| true),
     }
 }
 

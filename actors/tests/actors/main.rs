@@ -2,4 +2,5 @@
 
 mod feed;
 mod harness;
+mod outcomes;
 mod supervision;

@@ -313,13 +313,19 @@ fn one_key_creates_one_execution_however_many_ask_at_once() {
 #[test]
 fn work_goes_by_priority_then_age_and_never_to_a_runner_that_has_gone() {
     with(memory(), Hooks::default(), |handle| async move {
-        let mut ids = Vec::new();
-        for priority in [0, 5, 0, 5] {
-            ids.push(create(&handle, Spec { priority, ..spec("q") }).await);
-        }
-        let gone =
-            Claim { alive: Box::new(|| false), wait: Span::millis(50), ..claim_of("q", "gone") };
-        assert!(handle.claim(&ns(), gone).await.expect("no error").is_empty());
+        let gone = Claim { alive: &|| Box::new(|| false), ..claim_of("q", "gone") };
+        let gone = Claim { wait: Span::millis(200), ..gone };
+        let namespace = ns();
+        let creating = async {
+            let mut ids = Vec::new();
+            for priority in [0, 5, 0, 5] {
+                ids.push(create(&handle, Spec { priority, ..spec("q") }).await);
+            }
+            ids
+        };
+        let (gone, ids) =
+            futures_util::future::join(handle.claim(&namespace, gone), creating).await;
+        assert!(gone.expect("no error").is_empty());
         for expected in [ids[1], ids[3], ids[0], ids[2]] {
             assert_eq!(claim(&handle, "q", "r").await.id, expected);
         }
@@ -328,6 +334,23 @@ fn work_goes_by_priority_then_age_and_never_to_a_runner_that_has_gone() {
         let creating = create(&handle, spec("q"));
         let (granted, id) = futures_util::future::join(waiting, creating).await;
         assert_eq!(granted.id, id);
+    });
+}
+
+#[test]
+fn a_lease_whose_claimant_leaves_before_it_has_it_goes_back_to_its_queue() {
+    with(memory(), Hooks::default(), |handle| async move {
+        let id = create(&handle, spec("q")).await;
+        let namespace = ns();
+        let mut leaving = Box::pin(handle.claim(&namespace, claim_of("q", "leaving")));
+        // Begun, and dropped before it is granted.
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(leaving.as_mut().poll(&mut context).is_pending());
+        drop(leaving);
+        // Long before the heartbeat timeout.
+        assert_eq!(claim(&handle, "q", "next").await.id, id);
+        let view = handle.view(&namespace, id).await.expect("it is there");
+        assert_eq!(view.phase, Phase::InProgress);
     });
 }
 

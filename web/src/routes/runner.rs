@@ -4,9 +4,11 @@
 //! Posting events is the hot path: nothing is copied that need not be, and the answer is written
 //! by hand.
 
+use std::cell::OnceCell;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{BufMut as _, BytesMut};
-use heartline_actors::Granted;
+use heartline_actors::{Alive, Granted};
 use heartline_execution::{Command, Content, Reply, Span, content::FieldError};
 
 use super::{Answer, Shared, json_bytes, no_parameters};
@@ -102,12 +104,13 @@ pub(crate) async fn claim(app: Shared, request: HttpRequest, payload: web::Paylo
     let most = u64::try_from(app.config.http.long_poll_max.as_micros()).unwrap_or(u64::MAX);
     let (slots, wait) = (wanted.slots, Span(wanted.wait.0.min(most)));
     let runner = wanted.into_runner(app.config.http.claim_slots_max)?;
-    let peer = request.conn_data::<Connection>().map(|connection| connection.peer());
-    let alive: Box<dyn Fn() -> bool + Send> = match &peer {
-        Some(peer) => Box::new(peer.probe()),
-        None => Box::new(|| true),
+    // Lives as long as this handler, and so do its probes.
+    let peer = OnceCell::new();
+    let alive = || match request.conn_data::<Connection>() {
+        Some(connection) => Box::new(peer.get_or_init(|| connection.peer()).probe()),
+        None => Box::new(|| true) as Alive,
     };
-    let claim = heartline_actors::Claim { queue, runner, slots, wait, alive };
+    let claim = heartline_actors::Claim { queue, runner, slots, wait, alive: &alive };
     let granted = tokio::select! {
         granted = app.handle.claim(&app.namespace, claim) => granted?,
         () = app.draining.begun() => Vec::new(),
