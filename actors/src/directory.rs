@@ -302,6 +302,15 @@ impl Directory {
         self.homes.read().unwrap_or_else(PoisonError::into_inner).of(id).clone()
     }
 
+    /// Runs something where an execution lives; false when that thread has stopped.
+    pub(crate) fn spawn_at_home(
+        &self,
+        id: ExecutionId,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> bool {
+        self.home(id).arbiter.spawn(work)
+    }
+
     /// A new id, of an execution that will live on this thread where the thread is a home: whoever
     /// creates it is then served without another thread.
     pub(crate) fn new_id(&self, kind: Kind) -> ExecutionId {

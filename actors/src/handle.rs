@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     blocking,
+    board::QueueKey,
     core::Core,
     directory::Directory,
     evidence,
@@ -422,17 +423,17 @@ impl Handle {
         let taken = core.board().take_unawaited(&key, slots, core.now());
         if !taken.is_empty() {
             let (ask, granted) = ask(Box::new(|| true));
-            let Parts { core, directory, queues, .. } = &*self.0;
-            let (core, directory) = (Arc::clone(core), Arc::clone(directory));
-            let queues = queues.clone();
+            let (core, directory) = (Arc::clone(core), Arc::clone(&self.0.directory));
             // On its own: were this future dropped, what was taken must still be settled.
             actix::spawn(async move {
                 // Where nothing was to be had, dropping it tells so.
-                drop(queues::grant(&core, &directory, &queues, ask, taken).await);
+                drop(queues::grant(&core, &directory, ask, taken).await);
             });
             delivery = granted.await.ok();
         }
         if delivery.is_none() {
+            // Before the receiver, so that it is dropped after it.
+            let _waiting = Waiting { core, key: &key };
             let (ask, mut granted) = ask(alive());
             self.0.queues.send(ask).await.map_err(|_| Error::ShuttingDown)?;
             delivery = match tokio::time::timeout(wait.to_std(), &mut granted).await {
@@ -612,6 +613,18 @@ impl Drop for Poll<'_> {
     fn drop(&mut self) {
         let now = self.core.now();
         self.core.runners().polled(self.namespace, &self.queue, &self.runner, self.slots, now);
+    }
+}
+
+/// A claim that waits: when it ends, however it does, the queues look who is still there.
+struct Waiting<'a> {
+    core: &'a Core,
+    key: &'a QueueKey,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.core.stir_queue(self.key.clone());
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use actix::{
-    Actor, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler, WrapFuture,
+    Actor, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler, WrapFuture,
 };
 use futures_util::{StreamExt, future, stream};
 use heartline_execution::{Command, ExecutionId, Namespace, Reply, event::RunnerInfo};
@@ -40,33 +40,28 @@ pub(crate) struct Ask {
     pub(crate) granting: oneshot::Sender<Delivery>,
 }
 
-/// Leases that reached nobody go back to their queue.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Release {
-    pub(crate) namespace: Namespace,
-    pub(crate) granted: Vec<Granted>,
-}
-
-/// Leases on their way to a runner. Dropped on the way, they are released.
+/// Leases on their way to a runner. Dropped on the way, they go back to their queue.
 pub(crate) struct Delivery {
-    queues: Addr<Queues>,
-    release: Release,
+    directory: Arc<Directory>,
+    namespace: Namespace,
+    granted: Vec<Granted>,
 }
 
 impl Delivery {
     /// Hands them over; whoever has them now answers for them.
     pub(crate) fn take(mut self) -> Vec<Granted> {
-        std::mem::take(&mut self.release.granted)
+        std::mem::take(&mut self.granted)
     }
 }
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        let granted = std::mem::take(&mut self.release.granted);
-        if !granted.is_empty() {
-            // Should the queues have stopped, the heartbeat deadline does the same later.
-            self.queues.do_send(Release { namespace: self.release.namespace.clone(), granted });
+        let Some(id) = self.granted.first().map(|granted| granted.id) else { return };
+        let (directory, namespace) = (Arc::clone(&self.directory), self.namespace.clone());
+        let granted = std::mem::take(&mut self.granted);
+        let releasing = async move { release(&directory, &namespace, granted).await };
+        if !self.directory.spawn_at_home(id, releasing) {
+            tracing::debug!("the server stops: leases that nobody took end by their heartbeat");
         }
     }
 }
@@ -100,11 +95,9 @@ impl Queues {
     /// Gives what there is to those who wait, first come, first served.
     fn pump(&mut self, key: &QueueKey, ctx: &mut Context<Self>) {
         while let Some(waiting) = self.waiting.get_mut(key) {
+            // Those who have gone must not pile up where nothing is ever claimable.
+            waiting.claims.retain(|claim| !claim.granting.is_closed());
             let Some(ask) = waiting.claims.front() else { break };
-            if ask.granting.is_closed() {
-                waiting.claims.pop_front();
-                continue;
-            }
             let taken = self.core.board().take(key, ask.slots, self.core.now());
             if taken.is_empty() {
                 break;
@@ -117,7 +110,7 @@ impl Queues {
             let (core, directory) = (Arc::clone(&self.core), Arc::clone(&self.directory));
             let me = ctx.address();
             let granting = async move {
-                if let Some(ask) = grant(&core, &directory, &me, ask, taken).await {
+                if let Some(ask) = grant(&core, &directory, ask, taken).await {
                     // Nothing was granted: it waits on, at the end of the line.
                     if let Err(error) = me.send(ask).await {
                         tracing::debug!(%error, "the queues stopped while a claim was pending");
@@ -184,21 +177,8 @@ impl Handler<Ask> for Queues {
 
     fn handle(&mut self, ask: Ask, ctx: &mut Self::Context) {
         let key = ask.key.clone();
-        let waiting = self.waiting.entry(key.clone()).or_default();
-        // Those who have gone must not pile up where nothing is ever claimable.
-        waiting.claims.retain(|claim| !claim.granting.is_closed());
-        waiting.claims.push_back(ask);
+        self.waiting.entry(key.clone()).or_default().claims.push_back(ask);
         self.pump(&key, ctx);
-    }
-}
-
-impl Handler<Release> for Queues {
-    type Result = ();
-
-    fn handle(&mut self, Release { namespace, granted }: Release, ctx: &mut Self::Context) {
-        let directory = Arc::clone(&self.directory);
-        let releasing = async move { release(&directory, &namespace, granted).await };
-        ctx.spawn(releasing.into_actor(self));
     }
 }
 
@@ -216,7 +196,6 @@ fn settle(core: &Core, taken: &[ExecutionId]) {
 pub(crate) async fn grant(
     core: &Core,
     directory: &Arc<Directory>,
-    queues: &Addr<Queues>,
     ask: Ask,
     taken: Vec<ExecutionId>,
 ) -> Option<Ask> {
@@ -231,7 +210,7 @@ pub(crate) async fn grant(
     if granted.is_empty() {
         return (!ask.granting.is_closed()).then_some(ask);
     }
-    let delivery = Delivery { queues: queues.clone(), release: Release { namespace, granted } };
+    let delivery = Delivery { directory: Arc::clone(directory), namespace, granted };
     // A claimant that has gone drops it, which releases the leases.
     drop(ask.granting.send(delivery));
     None

@@ -132,8 +132,13 @@ impl Writer {
             random: Core::random(),
             state_limit: self.core.config.execution.state_bytes,
         };
+        let reports = matches!(command, Command::ReportProgress { .. });
         match decide(self.state.as_ref(), command, &context) {
             Ok(decision) if decision.events.is_empty() => {
+                // The same as before, and yet a report.
+                if let Some(pulse) = self.pulse.as_ref().filter(|_| reports) {
+                    pulse.progress(context.now);
+                }
                 let view = self.view_as(wants);
                 let answer = Answer { reply: decision.reply, view };
                 self.answer_behind_barrier(permit, answering, Ok(answer));

@@ -558,7 +558,7 @@ async fn a_bad_call_of_a_person_changes_nothing() {
             422,
             "invalid",
             "/question",
-            "number",
+            "an integer",
         ),
         case("POST", at(over, "/resume"), "{}").gives(409, "execution_terminal", "", "completed"),
         case("POST", at(over, "/cancel"), "").gives(409, "execution_terminal", "", "completed"),

@@ -1,6 +1,7 @@
 //! The actors over a store in memory: what reaches watchers when runners, actors and disks fail.
 //!
-//! Real actors and real time, with short timeouts; every wait is for an event, never a sleep.
+//! Real actors and real time, with short timeouts. Every wait is for an event; a sleep only paces a
+//! runner.
 
 use std::sync::{
     Arc,
@@ -10,7 +11,8 @@ use std::sync::{
 use crate::harness::*;
 use heartline_actors::{Claim, Create, Error, Hooks, Verdict};
 use heartline_execution::{
-    Command, ExecutionId, LeaseId, Phase, Rejection, Reply, Span, Spec, event::Failure,
+    Command, ExecutionId, LeaseId, Phase, Rejection, Reply, Span, Spec, content::Progress,
+    event::Failure,
 };
 use heartline_storage::{ExecutionStore, FaultyStore, Idempotency, MemoryStore};
 use serde_json::Value;
@@ -419,5 +421,31 @@ fn explain_names_the_cause() {
         let told = handle.explain(&ns(), id).await.expect("explained");
         assert_eq!(told.cause, "failed");
         assert!(told.summary.contains("definition_invalid"), "{}", told.summary);
+    });
+}
+
+#[test]
+fn the_same_progress_again_is_progress_and_mere_beats_are_not() {
+    with(memory(), Hooks::default(), |handle| async move {
+        let mut wanted = spec("q");
+        wanted.timeouts.progress = Some(Span::millis(900));
+        wanted.retry.max_attempts = 1;
+        let id = create(&handle, wanted).await;
+        let lease = claim(&handle, "q", "r").await.lease;
+        let progress = Progress { fraction: Some(0.5), message: None };
+        for _ in 0..6 {
+            // Longer than the least time between two progress events: each is looked at by itself.
+            tokio::time::sleep(Span::millis(300).to_std()).await;
+            let beat = handle.heartbeat(&ns(), id, lease, Some(progress.clone())).await;
+            beat.expect("it goes on");
+        }
+        let reason = eventually(async || {
+            tokio::time::sleep(Span::millis(50).to_std()).await;
+            drop(handle.heartbeat(&ns(), id, lease, None).await);
+            let view = handle.view(&ns(), id).await.expect("a view");
+            let execution: Value = serde_json::from_slice(&view.execution).expect("JSON");
+            execution["reason"].as_str().map(str::to_owned)
+        });
+        assert_eq!(reason.await, "progress_timeout");
     });
 }
