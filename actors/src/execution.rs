@@ -99,6 +99,12 @@ impl ExecutionActor {
         true
     }
 
+    fn look_at_progress(&mut self, ctx: &mut Context<Self>) {
+        if let Some(wait) = self.writer.progress_is_due() {
+            ctx.run_later(wait.to_std(), Self::look_at_progress);
+        }
+    }
+
     fn leave(&mut self, ctx: &mut Context<Self>) {
         self.guard.directory.forget(self.guard.id, self.guard.generation);
         ctx.stop();
@@ -121,7 +127,7 @@ impl Handler<Execute> for ExecutionActor {
         self.writer.execute(command, wants, idempotency, answering);
         if !was_pending && self.writer.has_pending_progress() {
             let interval = self.guard.directory.core().config.supervision.progress_interval;
-            ctx.run_later(interval, |actor, _| actor.writer.flush_progress());
+            ctx.run_later(interval, Self::look_at_progress);
         }
     }
 }

@@ -59,7 +59,7 @@ impl Outcomes {
 
     /// Waits until all that was pushed before has run. Never call it on the thread itself.
     pub(crate) fn flush(&self) {
-        let (done, wait) = mpsc::channel::<()>();
+        let (done, wait) = mpsc::sync_channel::<()>(1);
         self.push([Box::new(move || drop(done)) as Outcome]);
         if wait.recv_timeout(FLUSH) == Err(mpsc::RecvTimeoutError::Timeout) {
             tracing::error!("a thread of execution actors hangs");
@@ -124,7 +124,7 @@ impl Home {
     /// When the thread ends before it has begun.
     pub(crate) fn start() -> std::io::Result<(Arbiter, Self)> {
         let arbiter = Arbiter::new();
-        let (tell, told) = mpsc::channel();
+        let (tell, told) = mpsc::sync_channel(1);
         // Where this fails the arbiter has dropped the sender, which ends the wait.
         arbiter.spawn_fn(move || drop(tell.send(Self::here())));
         let home = told.recv().map_err(std::io::Error::other)?;
@@ -168,7 +168,7 @@ mod tests {
         let (arbiter, home) = Home::start().unwrap();
         arbiter.stop();
         arbiter.join().unwrap();
-        let (done, wait) = mpsc::channel();
+        let (done, wait) = mpsc::sync_channel(1);
         home.outcomes.push([Box::new(move || done.send(()).unwrap()) as Outcome]);
         wait.recv_timeout(Duration::from_secs(5)).unwrap();
     }

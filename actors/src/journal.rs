@@ -490,7 +490,7 @@ mod tests {
             Journal::start(Arc::new(MemoryStore::new()), limits, None).expect("a thread");
         let outcomes = Arc::<Outcomes>::default();
         let writer = Arc::new(Status::new(Arc::clone(&outcomes)));
-        let (tell, told) = std::sync::mpsc::channel();
+        let (tell, told) = std::sync::mpsc::sync_channel(2);
         // The second would fit the log; but it was decided upon the first, which does not.
         for expected_seq in [7, 0] {
             let append = Append {

@@ -11,7 +11,7 @@ use heartline_execution::{
     Command, Content, Decision, Event, ExecutionId, LeaseId, Namespace, Phase, Reply, Span, State,
     Timestamp, Transcript,
     command::Signs,
-    content::Progress,
+    content::{Item, Progress},
     decide::{self, decide},
     event::EventBody,
     state,
@@ -117,7 +117,8 @@ impl Writer {
             answer(answering, Err(Error::StoreUnavailable(error)));
             return;
         }
-        let Some(permit) = self.core.journal.permit() else {
+        let flushed = !self.progress_goes_first(&command) || self.flush_progress();
+        let Some(permit) = self.core.journal.permit().filter(|_| flushed) else {
             answer(answering, Err(Error::Overloaded { what: "journal.queue", retry_after: 1 }));
             return;
         };
@@ -126,6 +127,17 @@ impl Writer {
             return;
         }
         let command = self.with_newest_signs(command);
+        self.take(permit, command, wants, idempotency, answering);
+    }
+
+    fn take(
+        &mut self,
+        permit: Permit,
+        command: Command,
+        wants: Wants,
+        idempotency: Option<Idempotency>,
+        answering: Answering,
+    ) {
         let context = decide::Context {
             id: self.id,
             now: self.core.now(),
@@ -174,13 +186,32 @@ impl Writer {
         self.barrier(permit, move |durable| answer(answering, durable.and(view)));
     }
 
-    /// A progress report that came too soon, which must not be the last word lost.
-    pub(crate) fn flush_progress(&mut self) {
-        let Some((lease, progress)) = self.pending_progress.take() else { return };
-        self.progress_at = Timestamp::default();
+    /// The interval of a progress report may be over. `Some` is after how long to look again: the
+    /// last report must not be lost, and one that went early must not bring the next forward.
+    pub(crate) fn progress_is_due(&mut self) -> Option<Span> {
+        self.pending_progress.as_ref()?;
+        let now = self.core.now();
+        let interval = Span::from_std(self.core.config.supervision.progress_interval);
+        let due = self.progress_at.plus(interval);
+        if now < due {
+            return Some(due.since(now));
+        }
+        (!self.flush_progress()).then_some(interval)
+    }
+
+    /// Decides the progress report that waits; false when there is no room, and it waits on.
+    fn flush_progress(&mut self) -> bool {
+        if self.pending_progress.is_none() {
+            return true;
+        }
+        let healthy = self.core.journal.healthy().is_ok();
+        let Some(permit) = self.core.journal.permit().filter(|_| healthy) else { return false };
+        let Some((lease, progress)) = self.pending_progress.take() else { return true };
+        self.progress_at = self.core.now();
         let (answering, _nobody_waits) = oneshot::channel();
         let command = Command::ReportProgress { lease, progress };
-        self.execute(command, Wants::Nothing, None, answering);
+        self.take(permit, command, Wants::Nothing, None, answering);
+        true
     }
 
     pub(crate) fn has_pending_progress(&self) -> bool {
@@ -188,50 +219,55 @@ impl Writer {
     }
 
     /// At most one progress event per interval: later reports wait, the newest one wins. `Some`
-    /// when this one waits. Whatever ends the attempt is preceded by what waits.
+    /// when this one waits.
     fn postpone_progress(&mut self, command: &Command) -> Option<Reply> {
+        let Command::ReportProgress { lease, progress } = command else { return None };
         let state = self.state.as_ref()?;
+        let held = state.lease.as_ref().is_some_and(|l| l.id == *lease);
+        if !held || progress.validate("").is_err() {
+            return None; // It will be refused, and what waits is not its business.
+        }
+        let interval = Span::from_std(self.core.config.supervision.progress_interval);
+        let now = self.core.now();
+        let undelivered = state.cancel.as_ref().is_some_and(|c| c.delivered_at.is_none());
+        if undelivered || now >= self.progress_at.plus(interval) {
+            self.pending_progress = None;
+            self.progress_at = now;
+            return None;
+        }
+        if let Some(pulse) = &self.pulse {
+            pulse.progress(now);
+        }
+        self.pending_progress = Some((*lease, progress.clone()));
+        Some(Reply::Done { seq: state.seq, cancel_requested: state.cancel.is_some() })
+    }
+
+    /// Whatever ends the attempt comes after the report that waits, and so does what the runner
+    /// posts as progress, which is newer.
+    fn progress_goes_first(&self, command: &Command) -> bool {
+        let Some((of, _)) = &self.pending_progress else { return false };
         match command {
-            Command::ReportProgress { lease, progress } => {
-                let held = state.lease.as_ref().is_some_and(|l| l.id == *lease);
-                let interval = Span::from_std(self.core.config.supervision.progress_interval);
-                let now = self.core.now();
-                let soon = now < self.progress_at.plus(interval);
-                let undelivered = state.cancel.as_ref().is_some_and(|c| c.delivered_at.is_none());
-                if !held || !soon || undelivered || progress.validate("").is_err() {
-                    self.pending_progress = None;
-                    self.progress_at = if held { now } else { self.progress_at };
-                    return None;
-                }
-                if let Some(pulse) = &self.pulse {
-                    pulse.progress(now);
-                }
-                self.pending_progress = Some((*lease, progress.clone()));
-                Some(Reply::Done { seq: state.seq, cancel_requested: state.cancel.is_some() })
-            }
             Command::Complete { lease, .. }
             | Command::Fail { lease, .. }
             | Command::Wait { lease, .. }
-            | Command::ConfirmCancelled { lease } => {
-                if self.pending_progress.as_ref().is_some_and(|(of, _)| of == lease) {
-                    self.flush_progress();
-                }
-                None
+            | Command::ConfirmCancelled { lease }
+            | Command::LoseRunner { lease, .. } => lease == of,
+            Command::PostEvents { lease, events, .. } => {
+                lease == of && events.iter().any(|e| matches!(e.item(), Item::Progress(_)))
             }
+            Command::TimeOut { .. } => true,
             Command::Create(_)
             | Command::Claim { .. }
-            | Command::PostEvents { .. }
             | Command::Heartbeat { .. }
+            | Command::ReportProgress { .. }
             | Command::Resume { .. }
             | Command::RequestCancel { .. }
             | Command::AcknowledgeCancel { .. }
             | Command::Update { .. }
-            | Command::TimeOut { .. }
             | Command::DisconnectRunner { .. }
             | Command::ReturnRunner { .. }
-            | Command::LoseRunner { .. }
             | Command::Release { .. }
-            | Command::GiveUp { .. } => None,
+            | Command::GiveUp { .. } => false,
         }
     }
 

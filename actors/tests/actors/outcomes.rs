@@ -10,7 +10,7 @@ use std::{
 };
 
 use heartline_actors::{Claim, Error, Hooks, Start, Transport};
-use heartline_execution::{Command, Name, Phase, Reply, Span};
+use heartline_execution::{Command, Name, Phase, Reply, Span, content::Progress};
 use heartline_storage::{FaultyStore, MemoryStore};
 
 use crate::harness::*;
@@ -142,5 +142,34 @@ fn a_purge_that_fails_turns_readiness_off_until_the_store_is_back() {
         handle.purge(&ns(), id).await.expect("purged");
         let view = handle.view(&ns(), id).await.map(|v| v.seq);
         assert!(matches!(view, Err(Error::NotFound)), "{view:?}");
+    });
+}
+
+#[test]
+fn the_last_progress_report_comes_before_the_timeout_that_ends_the_attempt() {
+    let mut config = config();
+    config.supervision.progress_interval = Duration::from_secs(30);
+    with_config(config, memory(), Hooks::default(), |handle| async move {
+        let mut wanted = spec("q");
+        wanted.timeouts.start_to_close = Some(Span::millis(300));
+        wanted.retry.max_attempts = 1;
+        let id = create(&handle, wanted).await;
+        let lease = claim(&handle, "q", "r").await.lease;
+        let mut watcher = subscribe(&handle, id).await;
+        for fraction in [0.1, 0.2, 0.3] {
+            let progress = Progress { fraction: Some(fraction), message: None };
+            handle.heartbeat(&ns(), id, lease, Some(progress)).await.expect("heard");
+        }
+        let seen = to_the_end(&mut watcher).await;
+        let expected = [
+            "execution.created",
+            "execution.started",
+            "execution.progress",
+            "execution.progress",
+            "execution.attempt_failed",
+            "execution.failed",
+        ];
+        assert_eq!(types(&seen), expected);
+        assert_eq!(seen[3]["data"]["fraction"], 0.3);
     });
 }
