@@ -433,16 +433,7 @@ impl Directory {
     /// Writes nothing, through the journal: where that fails, the journal recovers the store.
     pub(crate) fn probe_store(&self, namespace: &Namespace, id: ExecutionId) {
         let Some(permit) = self.core.journal.permit() else { return };
-        let append = Append {
-            namespace: namespace.clone(),
-            id,
-            expected_seq: 0,
-            records: Vec::new(),
-            standing: None,
-            summary: None,
-            snapshot: None,
-            idempotency: None,
-        };
+        let append = Append::barrier(namespace.clone(), id, 0);
         let status = Arc::new(Status::new(self.home(id).outcomes));
         self.core.journal.submit(permit, append, status, Box::new(drop));
     }

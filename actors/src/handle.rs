@@ -429,6 +429,7 @@ impl Handle {
                 // Where nothing was to be had, dropping it tells so.
                 drop(queues::grant(&core, &directory, ask, taken).await);
             });
+            // An error only says that nothing was granted after all; then it waits like any other.
             delivery = granted.await.ok();
         }
         if delivery.is_none() {

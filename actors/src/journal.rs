@@ -493,16 +493,8 @@ mod tests {
         let (tell, told) = std::sync::mpsc::sync_channel(2);
         // The second would fit the log; but it was decided upon the first, which does not.
         for expected_seq in [7, 0] {
-            let append = Append {
-                namespace: Namespace::default_namespace(),
-                id: ExecutionId::new(Kind::Agent, 1),
-                expected_seq,
-                records: Vec::new(),
-                standing: None,
-                summary: None,
-                snapshot: None,
-                idempotency: None,
-            };
+            let id = ExecutionId::new(Kind::Agent, 1);
+            let append = Append::barrier(Namespace::default_namespace(), id, expected_seq);
             let permit = journal.permit().expect("a place");
             let tell = tell.clone();
             let done = Box::new(move |result: Result<_, _>| {

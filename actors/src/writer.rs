@@ -165,9 +165,7 @@ impl Writer {
     /// A sign of life may have been accepted while a timeout was on its way.
     fn with_newest_signs(&self, mut command: Command) -> Command {
         if let Command::TimeOut { signs, .. } = &mut command {
-            let newest = self.signs();
-            signs.alive = signs.alive.max(newest.alive);
-            signs.progressed = signs.progressed.max(newest.progressed);
+            *signs = signs.newest(self.signs());
         }
         command
     }
@@ -286,16 +284,8 @@ impl Writer {
     }
 
     fn barrier(&mut self, permit: Permit, then: impl FnOnce(Result<(), Error>) + Send + 'static) {
-        let append = Append {
-            namespace: self.namespace.clone(),
-            id: self.id,
-            expected_seq: self.state.as_ref().map_or(0, |s| s.seq),
-            records: Vec::new(),
-            standing: None,
-            summary: None,
-            snapshot: None,
-            idempotency: None,
-        };
+        let seq = self.state.as_ref().map_or(0, |s| s.seq);
+        let append = Append::barrier(self.namespace.clone(), self.id, seq);
         self.core.journal.submit(
             permit,
             append,

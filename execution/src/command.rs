@@ -177,6 +177,17 @@ pub struct Signs {
     pub progressed: Option<Timestamp>,
 }
 
+impl Signs {
+    /// The later of each.
+    #[must_use]
+    pub fn newest(self, other: Self) -> Self {
+        Self {
+            alive: self.alive.max(other.alive),
+            progressed: self.progressed.max(other.progressed),
+        }
+    }
+}
+
 /// What the caller is told once the decision is durable.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {

@@ -126,6 +126,23 @@ pub struct Append {
     pub idempotency: Option<Idempotency>,
 }
 
+impl Append {
+    /// Writes nothing, and succeeds once all before it is durable, if the log then ends at
+    /// `expected_seq`.
+    pub fn barrier(namespace: Namespace, id: ExecutionId, expected_seq: u64) -> Self {
+        Self {
+            namespace,
+            id,
+            expected_seq,
+            records: Vec::new(),
+            standing: None,
+            summary: None,
+            snapshot: None,
+            idempotency: None,
+        }
+    }
+}
+
 /// Why one append of a batch was refused; the others are not touched by it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

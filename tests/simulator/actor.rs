@@ -454,9 +454,7 @@ impl Server {
 /// A sign of life may have been accepted while a timeout was on its way.
 fn with_newest_signs(actor: &Actor, mut command: Command) -> Command {
     if let (Command::TimeOut { signs, .. }, Some(pulse)) = (&mut command, &actor.pulse) {
-        let newest = pulse.signs();
-        signs.alive = signs.alive.max(newest.alive);
-        signs.progressed = signs.progressed.max(newest.progressed);
+        *signs = signs.newest(pulse.signs());
     }
     command
 }

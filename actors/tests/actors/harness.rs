@@ -10,7 +10,7 @@ use heartline_execution::{
     Command, Content, ExecutionId, Kind, LeaseId, Name, Namespace, Reply, Span, Spec,
     event::RunnerInfo,
 };
-use heartline_storage::{ExecutionStore, MemoryStore};
+use heartline_storage::{ExecutionStore, FaultyStore, MemoryStore};
 use serde_json::{Value, value::RawValue};
 
 /// Longer than anything here takes on a busy machine; a test that meets it has failed.
@@ -54,6 +54,16 @@ pub(crate) fn with_config<F, T>(
 
 pub(crate) fn memory() -> Arc<dyn ExecutionStore> {
     Arc::new(MemoryStore::new())
+}
+
+/// A disk that fails on command.
+pub(crate) fn faulty() -> Arc<FaultyStore<MemoryStore>> {
+    Arc::new(FaultyStore::new(MemoryStore::new()))
+}
+
+pub(crate) async fn complete(handle: &Handle, id: ExecutionId, lease: LeaseId) {
+    let command = Command::Complete { lease, output: None };
+    handle.command(&ns(), id, command).await.expect("completed");
 }
 
 pub(crate) fn ns() -> Namespace {

@@ -11,15 +11,14 @@ use std::{
 
 use heartline_actors::{Claim, Error, Hooks, Start, Transport};
 use heartline_execution::{Command, Name, Phase, Reply, Span, content::Progress};
-use heartline_storage::{FaultyStore, MemoryStore};
+use heartline_storage::ExecutionStore;
 
 use crate::harness::*;
 
 #[test]
 fn a_commit_whose_answer_was_lost_is_shown_once_after_the_recovery() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let disk = Arc::clone(&store);
-    with(store, Hooks::default(), |handle| async move {
+    let disk = faulty();
+    with(Arc::clone(&disk) as Arc<dyn ExecutionStore>, Hooks::default(), |handle| async move {
         let id = create(&handle, spec("q")).await;
         let lease = claim(&handle, "q", "r").await.lease;
         let mut watcher = subscribe(&handle, id).await;
@@ -31,19 +30,15 @@ fn a_commit_whose_answer_was_lost_is_shown_once_after_the_recovery() {
         assert_eq!(types(&seen), ["execution.created", "execution.started", "CUSTOM"]);
         let again = eventually(async || post(&handle, id, lease, 1, "durable").await.ok()).await;
         assert_eq!(again, Reply::Done { seq: 3, cancel_requested: false });
-        handle
-            .command(&ns(), id, Command::Complete { lease, output: None })
-            .await
-            .expect("completed");
+        complete(&handle, id, lease).await;
         assert_eq!(types(&to_the_end(&mut watcher).await), ["execution.completed"]);
     });
 }
 
 #[test]
 fn a_claim_whose_answer_was_lost_is_still_watched_over() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let disk = Arc::clone(&store);
-    with(store, Hooks::default(), |handle| async move {
+    let disk = faulty();
+    with(Arc::clone(&disk) as Arc<dyn ExecutionStore>, Hooks::default(), |handle| async move {
         let mut wanted = spec("q");
         wanted.timeouts.heartbeat = Span::millis(200);
         wanted.retry.max_attempts = 1;
@@ -67,8 +62,8 @@ fn a_claim_whose_answer_was_lost_is_still_watched_over() {
 
 #[test]
 fn a_new_actor_starts_from_what_the_dead_one_left_in_the_journal() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let disk = Arc::clone(&store);
+    let disk = faulty();
+    let store = Arc::clone(&disk);
     let armed = Arc::<AtomicBool>::default();
     let trap = Arc::clone(&armed);
     let hooks = Hooks {
@@ -124,15 +119,11 @@ fn an_execution_is_not_there_for_another_namespace() {
 
 #[test]
 fn a_purge_that_fails_turns_readiness_off_until_the_store_is_back() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let disk = Arc::clone(&store);
-    with(store, Hooks::default(), |handle| async move {
+    let disk = faulty();
+    with(Arc::clone(&disk) as Arc<dyn ExecutionStore>, Hooks::default(), |handle| async move {
         let id = create(&handle, spec("q")).await;
         let lease = claim(&handle, "q", "r").await.lease;
-        handle
-            .command(&ns(), id, Command::Complete { lease, output: None })
-            .await
-            .expect("completed");
+        complete(&handle, id, lease).await;
         disk.set_failing(true);
         let purged = handle.purge(&ns(), id).await;
         assert!(matches!(purged, Err(Error::StoreUnavailable(_))), "{purged:?}");

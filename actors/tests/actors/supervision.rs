@@ -14,7 +14,7 @@ use heartline_execution::{
     Command, ExecutionId, LeaseId, Phase, Rejection, Reply, Span, Spec, content::Progress,
     event::Failure,
 };
-use heartline_storage::{ExecutionStore, FaultyStore, Idempotency, MemoryStore};
+use heartline_storage::{ExecutionStore, Idempotency, MemoryStore};
 use serde_json::Value;
 
 #[test]
@@ -201,9 +201,8 @@ fn an_execution_whose_actor_keeps_dying_is_failed_and_its_watchers_are_told() {
 
 #[test]
 fn a_failing_disk_acknowledges_nothing_and_work_goes_on_when_it_is_back() {
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-    let disk = Arc::clone(&store);
-    with(store, Hooks::default(), |handle| async move {
+    let disk = faulty();
+    with(Arc::clone(&disk) as Arc<dyn ExecutionStore>, Hooks::default(), |handle| async move {
         let id = create(&handle, spec("q")).await;
         let lease = claim(&handle, "q", "r").await.lease;
         let mut watcher = subscribe(&handle, id).await;
@@ -219,10 +218,7 @@ fn a_failing_disk_acknowledges_nothing_and_work_goes_on_when_it_is_back() {
         eventually(async || handle.ready().is_ok().then_some(())).await;
         let posted = eventually(async || post(&handle, id, lease, 2, "again").await.ok()).await;
         assert_eq!(posted, Reply::Done { seq: 4, cancel_requested: false });
-        handle
-            .command(&ns(), id, Command::Complete { lease, output: None })
-            .await
-            .expect("completed");
+        complete(&handle, id, lease).await;
         let seen = to_the_end(&mut watcher).await;
         assert_eq!(seen.len(), 5, "what was not acknowledged was not shown: {:?}", types(&seen));
     });
@@ -283,10 +279,7 @@ fn an_idle_execution_leaves_memory_and_comes_back_when_it_is_needed() {
         eventually(async || (handle.supervisor().actors.executions == 0).then_some(())).await;
         assert_eq!(handle.supervisor().actors.live, 1);
         let lease = claim(&handle, "q", "r").await.lease;
-        handle
-            .command(&ns(), id, Command::Complete { lease, output: None })
-            .await
-            .expect("completed");
+        complete(&handle, id, lease).await;
         assert_eq!(
             to_the_end(&mut watcher).await.len(),
             3,

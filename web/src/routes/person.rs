@@ -80,6 +80,7 @@ fn open_question(execution: &[u8]) -> (u64, Option<Box<RawValue>>) {
         #[serde(borrow)]
         schema: Option<&'a RawValue>,
     }
+    // Our own JSON. Were it ever not readable, seq 0 has the answer refused, not taken unchecked.
     let asked: Option<Asked<'_>> = serde_json::from_slice(execution).ok();
     match asked.and_then(|asked| asked.waiting) {
         Some(open) => (open.seq, open.schema.map(ToOwned::to_owned)),
