@@ -169,9 +169,12 @@ pub(crate) struct Idle {
     /// Live executions that nobody watches
     #[arg(long, default_value_t = 100_000, value_parser = count)]
     pub(crate) live: usize,
-    /// Terminal executions
+    /// Terminal executions of each round
     #[arg(long, default_value_t = 100_000, value_parser = count)]
     pub(crate) terminal: usize,
+    /// Rounds of terminal executions after the first, which warms up; memory is read after each
+    #[arg(long, default_value_t = 4, value_parser = count)]
+    pub(crate) rounds: usize,
 }
 
 /// Options of `all`.

@@ -1,7 +1,9 @@
 //! `idle`: how much memory an execution costs that nobody watches, live and terminal.
 //!
 //! Memory that the store and the allocator take for any load is taken first, by a population as
-//! large as the ones measured; what grows after that belongs to the executions.
+//! large as the ones measured; what grows after that belongs to the executions. The store's write
+//! buffers fill and empty all the while, by tens of MiB: one reading before and one after would
+//! measure them, so terminal executions come in rounds, and what counts is the median slope.
 
 use std::{
     net::SocketAddr,
@@ -36,24 +38,27 @@ const WAVE: usize = 10_000;
 
 /// Runs it on a fresh server.
 pub(crate) fn run(lab: &Lab, options: &Idle) -> Result<Report> {
-    let Idle { live, terminal } = *options;
-    let mut trial =
-        lab.trial("idle", &format!("{live} live and {terminal} terminal executions"))?;
+    let Idle { live, terminal, rounds } = *options;
+    let workload = format!("{live} live executions, and {rounds} times {terminal} terminal ones");
+    let mut trial = lab.trial("idle", &workload)?;
     Population::describe(&mut trial.report);
     let before = trial.server.supervisor()?;
     let address = trial.server.address();
     let empty = trial.server.sample()?;
 
     end_some(address, terminal.max(live))?;
-    let warm = at_rest(&trial.server)?;
-    end_some(address, terminal)?;
-    let ended = at_rest(&trial.server)?;
+    let mut ended = vec![at_rest(&trial.server)?];
+    for _ in 0..rounds {
+        end_some(address, terminal)?;
+        ended.push(at_rest(&trial.server)?);
+    }
     Population::new(address, QUEUE).create(live, |_| FAR.to_owned())?;
     let waiting = at_rest(&trial.server)?;
 
-    let per_terminal = growth(&warm, &ended, terminal);
-    let per_live = growth(&ended, &waiting, live);
-    report(&mut trial, [&empty, &warm, &ended, &waiting], (per_live, per_terminal));
+    let rss: Vec<f64> = ended.iter().map(|sample| sample.rss as f64).collect();
+    let per_terminal = slope(&rss) / terminal as f64;
+    let per_live = growth(ended.last().unwrap_or(&empty), &waiting, live);
+    report(&mut trial, &empty, &ended, &waiting, (per_live, per_terminal));
     let view = trial.server.supervisor()?;
     if view.actors.live != live as u64 {
         trial.report.fail(format!("{} executions are live, not {live}", view.actors.live));
@@ -61,7 +66,7 @@ pub(crate) fn run(lab: &Lab, options: &Idle) -> Result<Report> {
     report_supervisor(&before, &mut trial)?;
     lab.close(&mut trial)?;
     if live >= 100_000 && terminal >= 100_000 {
-        let kibibytes = |bytes: f64| (bytes / 1_024.0, "KiB");
+        let kibibytes = |bytes: f64| (bytes.max(0.0) / 1_024.0, "KiB");
         let bounds = Bounds::Both { must: 2.0, aim: 1.0 };
         trial.report.target("idle, a live one", kibibytes(per_live), Good::AtMost, bounds);
         // Zero within what measuring can tell: one page for every hundred executions.
@@ -110,26 +115,59 @@ fn growth(before: &Sample, after: &Sample, count: usize) -> f64 {
     (after.rss as f64 - before.rss as f64) / count as f64
 }
 
-fn report(trial: &mut Trial, samples: [&Sample; 4], (per_live, per_terminal): (f64, f64)) {
-    let names = ["empty", "warm", "terminal", "live"];
-    let report = &mut trial.report;
-    let text: Vec<String> = names
-        .iter()
-        .zip(samples)
-        .map(|(name, sample)| {
-            let (rss, own) = (mebibytes(sample.rss), mebibytes(sample.rss_anon));
-            format!("{name} {rss:.1} MiB ({own:.1} MiB its own)")
-        })
+/// The median of the slopes between every two readings (Theil and Sen), per round.
+fn slope(readings: &[f64]) -> f64 {
+    let mut slopes: Vec<f64> = (0..readings.len())
+        .flat_map(|later| (0..later).map(move |earlier| (earlier, later)))
+        .map(|(earlier, later)| (readings[later] - readings[earlier]) / (later - earlier) as f64)
         .collect();
-    let bytes: Vec<u64> = samples.iter().map(|sample| sample.rss).collect();
+    slopes.sort_by(f64::total_cmp);
+    let middle = slopes.len() / 2;
+    match slopes.len() {
+        0 => 0.0,
+        count if count % 2 == 1 => slopes[middle],
+        _ => (slopes[middle - 1] + slopes[middle]) / 2.0,
+    }
+}
+
+fn report(
+    trial: &mut Trial,
+    empty: &Sample,
+    ended: &[Sample],
+    waiting: &Sample,
+    (per_live, per_terminal): (f64, f64),
+) {
+    let report = &mut trial.report;
+    let named = |name: &str, sample: &Sample| {
+        let (rss, own) = (mebibytes(sample.rss), mebibytes(sample.rss_anon));
+        format!("{name} {rss:.1} MiB ({own:.1} MiB its own)")
+    };
+    let mut text = vec![named("empty", empty)];
+    text.extend(ended.iter().enumerate().map(|(round, sample)| match round {
+        0 => named("warm", sample),
+        round => named(&format!("terminal, round {round}"), sample),
+    }));
+    text.push(named("live", waiting));
+    let rounds: Vec<u64> = ended.iter().map(|sample| sample.rss).collect();
     report.row(
         "server_rss",
         text.join("\n"),
         serde_json::json!({
-            "empty_bytes": bytes[0], "warm_bytes": bytes[1],
-            "terminal_bytes": bytes[2], "live_bytes": bytes[3],
+            "empty_bytes": empty.rss, "terminal_bytes": rounds, "live_bytes": waiting.rss,
         }),
     );
     report.row("bytes_per_live", format!("{} bytes", figure(per_live)), per_live);
     report.row("bytes_per_terminal", format!("{} bytes", figure(per_terminal)), per_terminal);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slope_is_what_grows_each_round_whatever_one_reading_says() {
+        assert_eq!(slope(&[5.0, 7.0, 9.0, 11.0]), 2.0);
+        assert_eq!(slope(&[5.0, 5.0, 90.0, 5.0, 5.0]), 0.0);
+        assert_eq!(slope(&[5.0]), 0.0);
+    }
 }

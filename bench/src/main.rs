@@ -90,6 +90,6 @@ fn steps(workload: Workload) -> Vec<Workload> {
         Workload::Lifecycle(Lifecycle { in_flight: 64, seconds, warmup: 2, sockets: 4 }),
         Workload::Timers(Timers { armed: live, due_per_second: 1_000, seconds, watched: 200 }),
         Workload::Restart(Restart { live, leased: None }),
-        Workload::Idle(arguments::Idle { live, terminal: live }),
+        Workload::Idle(arguments::Idle { live, terminal: live, rounds: 4 }),
     ]
 }

@@ -4,8 +4,6 @@
 //! and never on the wire: the lease a claim granted (a watcher must not learn it) and the batch
 //! number a runner gave its events. They travel in [`Private`], beside the bytes.
 
-use std::fmt::Write as _;
-
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -356,20 +354,25 @@ impl Event {
     /// Appends the wire form to `out`: one JSON object, no line break. `prev` is `seq - 1`;
     /// filtered views put the seq of the event they showed before in its place.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut head = String::with_capacity(192);
-        // Writing to a string cannot fail.
-        write!(
-            head,
-            "{{\"seq\":{},\"prev\":{},\"execution_id\":\"{}\",\"attempt\":{},\"time\":\"{}\",\"type\":\"{}\",\"data\":",
-            self.seq,
-            self.seq - 1,
-            self.execution_id,
-            self.attempt,
-            self.time,
+        let [seq, prev, attempt] = &mut [itoa::Buffer::new(); 3];
+        out.reserve(192);
+        for part in [
+            "{\"seq\":",
+            seq.format(self.seq),
+            ",\"prev\":",
+            prev.format(self.seq - 1),
+            ",\"execution_id\":\"",
+            self.execution_id.text().as_str(),
+            "\",\"attempt\":",
+            attempt.format(self.attempt),
+            ",\"time\":\"",
+            self.time.text().as_str(),
+            "\",\"type\":\"",
             self.body.type_name(),
-        )
-        .expect("a string takes any text");
-        out.extend_from_slice(head.as_bytes());
+            "\",\"data\":",
+        ] {
+            out.extend_from_slice(part.as_bytes());
+        }
         self.body.write_data(out);
         out.push(b'}');
     }

@@ -4,7 +4,9 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
+
+use crate::text::{Text, text_serde};
 
 /// What an execution runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -83,11 +85,18 @@ impl ExecutionId {
     pub const fn uuid(self) -> u128 {
         self.uuid
     }
+
+    pub(crate) fn text(&self) -> Text<{ Self::TEXT_LEN }> {
+        let mut text = Text::new();
+        text.put(0, self.kind.prefix());
+        text.put_hex(self.kind.prefix().len(), self.uuid);
+        text
+    }
 }
 
 impl fmt::Display for ExecutionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{:032x}", self.kind.prefix(), self.uuid)
+        f.write_str(self.text().as_str())
     }
 }
 
@@ -113,9 +122,17 @@ impl FromStr for ExecutionId {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LeaseId(pub u128);
 
+impl LeaseId {
+    fn text(&self) -> Text<32> {
+        let mut text = Text::new();
+        text.put_hex(0, self.0);
+        text
+    }
+}
+
 impl fmt::Display for LeaseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        f.write_str(self.text().as_str())
     }
 }
 
@@ -198,23 +215,7 @@ impl FromStr for Name {
     }
 }
 
-macro_rules! text_serde {
-    ($($type:ty),*) => {$(
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(de::Error::custom)
-            }
-        }
-    )*};
-}
-text_serde!(ExecutionId, LeaseId, Name);
+text_serde!(ExecutionId as text.as_str, LeaseId as text.as_str, Name as as_str);
 
 #[cfg(test)]
 mod tests {

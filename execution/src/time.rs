@@ -4,12 +4,16 @@
 
 use std::{fmt, str::FromStr};
 
-use jiff::{SpanRelativeTo, fmt::friendly::SpanParser};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use jiff::{SpanRelativeTo, fmt::friendly::SpanParser, tz::Offset};
+
+use crate::text::{Text, text_serde};
 
 /// Microseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(pub i64);
+
+/// The beginning of the year 0, below which RFC 3339 has no years.
+const YEAR_0: i64 = -62_167_219_200_000_000;
 
 impl Timestamp {
     /// Later by `span`, saturating.
@@ -22,15 +26,35 @@ impl Timestamp {
     pub fn since(self, earlier: Timestamp) -> Span {
         Span(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+
+    pub(crate) fn text(&self) -> Text<27> {
+        let mut text = Text::new();
+        text.put(0, "9999-12-30T22:00:00.000000Z");
+        let Ok(instant) = jiff::Timestamp::from_microsecond(self.0.max(YEAR_0)) else {
+            return text;
+        };
+        let civil = Offset::UTC.to_datetime(instant);
+        let parts = [
+            (0, 4, civil.year().unsigned_abs().into()),
+            (5, 2, civil.month().unsigned_abs().into()),
+            (8, 2, civil.day().unsigned_abs().into()),
+            (11, 2, civil.hour().unsigned_abs().into()),
+            (14, 2, civil.minute().unsigned_abs().into()),
+            (17, 2, civil.second().unsigned_abs().into()),
+            (20, 6, civil.subsec_nanosecond().unsigned_abs() / 1_000),
+        ];
+        for (at, digits, value) in parts {
+            text.put_decimal(at, digits, value);
+        }
+        text
+    }
 }
 
 impl fmt::Display for Timestamp {
-    /// `2026-01-02T03:04:05.000006Z`, always 27 bytes for years 1970 to 9999.
+    /// `2026-01-02T03:04:05.000006Z`, always 27 bytes: an instant outside the years 0 to 9999 is
+    /// written as the nearest that is inside.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(instant) => write!(f, "{instant:.6}"),
-            Err(_) => f.write_str("9999-12-30T22:00:00.000000Z"),
-        }
+        f.write_str(self.text().as_str())
     }
 }
 
@@ -113,26 +137,12 @@ impl FromStr for Span {
     }
 }
 
-macro_rules! text_serde {
-    ($($type:ty),*) => {$(
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(de::Error::custom)
-            }
-        }
-    )*};
-}
-text_serde!(Timestamp, Span);
+text_serde!(Timestamp as text.as_str, Span as to_string.as_str);
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -140,6 +150,22 @@ mod tests {
         let t = Timestamp(1_767_323_045_000_006);
         assert_eq!(t.to_string(), "2026-01-02T03:04:05.000006Z");
         assert_eq!(t.to_string().parse::<Timestamp>().unwrap(), t);
+        for (micros, text) in [
+            (i64::MIN, "0000-01-01T00:00:00.000000Z"),
+            (-1, "1969-12-31T23:59:59.999999Z"),
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (951_868_799_999_999, "2000-02-29T23:59:59.999999Z"),
+            (i64::MAX, "9999-12-30T22:00:00.000000Z"),
+        ] {
+            assert_eq!(Timestamp(micros).to_string(), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_instant_reads_back(micros in YEAR_0..253_402_207_200_000_000) {
+            prop_assert_eq!(Timestamp(micros).to_string().parse::<Timestamp>().unwrap(), Timestamp(micros));
+        }
     }
 
     #[test]
