@@ -2,5 +2,6 @@
 
 mod feed;
 mod harness;
+mod lists;
 mod outcomes;
 mod supervision;
