@@ -12,7 +12,7 @@ use crate::{
     arguments::Common,
     error::{Doing, Error, Result},
     limits::Limits,
-    process::{Sample, mebibytes},
+    process::{Sample, mebibytes, raise_open_files},
     report::Report,
     server::{Launch, Server, beside_this_binary},
     supervisor::Supervisor,
@@ -48,6 +48,7 @@ pub(crate) struct Trial {
 impl Lab {
     /// Checks the disk and finds the server.
     pub(crate) fn new(common: Common) -> Result<Self> {
+        raise_open_files()?;
         let base = fs::canonicalize(&common.data_dir)
             .doing(format!("finding {}", common.data_dir.display()))?;
         let file_system = file_system_of(&base)?;
@@ -90,6 +91,7 @@ impl Lab {
                     .collect(),
                 log: self.folder.path().join("server.log"),
                 ready_path: Some("/readyz"),
+                address: None,
             }),
             (_, _, None) => Err(Error::Setup("--server needs --server-pid".to_owned())),
         }

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 
 use crate::error::{Doing, Error, Result};
@@ -67,6 +68,14 @@ impl Usage {
             self.user_s, self.system_s, self.percent_of_a_core
         )
     }
+}
+
+/// Lets this process, and the servers it starts, open as many files as the machine allows: a
+/// watcher is one on each side.
+pub(crate) fn raise_open_files() -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    setrlimit(Resource::Nofile, raised).doing("raising the limit of open files")
 }
 
 /// `bytes` in mebibytes, for people.
