@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     arguments::{Stampede, Watchers},
-    broadcast::drain,
+    broadcast::{drain, report_bytes},
     crowd::{Chain, Crowd, Dialect, websocket},
     error::Result,
     idle::memory_at_rest,
@@ -97,7 +97,7 @@ pub(crate) fn stampede(lab: &Lab, options: &Stampede) -> Result<Report> {
     let mut peak = rest.rss;
     let mut read_at = begun;
     watched.watch(&mut crowd, watchers, (after, 0))?;
-    let connected = begun.elapsed();
+    let connected = begun.elapsed().as_secs_f64();
     while crowd.tally.everybody_has() < behind && begun.elapsed() < PATIENCE {
         crowd.turn(READ_EVERY)?;
         if Instant::now() >= read_at {
@@ -113,13 +113,11 @@ pub(crate) fn stampede(lab: &Lab, options: &Stampede) -> Result<Report> {
     let report = &mut trial.report;
     report.row("watchers", watchers.to_string(), watchers);
     report.row("size_bytes", size.to_string(), size);
-    report.row("connected_after", format!("{:.3} s", connected.as_secs_f64()), connected);
+    report.row("connected_after", format!("{connected:.3} s"), connected);
     report.row("caught_up_after", format!("{took:.3} s"), took);
     let rate = crowd.tally.events as f64 / took;
     report.row("deliveries_per_s", format!("{} events/s", figure(rate)), rate);
-    let bytes = crowd.tally.bytes as f64 / took;
-    let text = format!("{} MiB/s read by watchers", figure(bytes / (1024.0 * 1024.0)));
-    report.row("bytes_per_s", text, bytes);
+    report_bytes("bytes_per_s", crowd.tally.bytes as f64 / took, report);
     report.row(
         "server_rss",
         format!("before {:.1} MiB   peak {:.1} MiB", mebibytes(rest.rss), mebibytes(peak)),

@@ -177,11 +177,23 @@ impl Audit {
     }
 }
 
+/// Adds how much watchers read.
+pub(crate) fn report_bytes(key: &'static str, per_second: f64, report: &mut Report) {
+    let text = format!("{} MiB/s read by watchers", figure(per_second / (1024.0 * 1024.0)));
+    report.row(key, text, per_second);
+}
+
 impl Finding {
     /// Published events received per second of the measured time, over all watchers.
     #[allow(clippy::cast_precision_loss)] // Counts of a short run.
     pub(crate) fn deliveries_per_second(&self) -> f64 {
         self.counted.events as f64 / self.counted.seconds
+    }
+
+    /// Bytes read by watchers per second of the measured time, protocols included.
+    #[allow(clippy::cast_precision_loss)] // Counts of a short run.
+    pub(crate) fn bytes_per_second(&self) -> f64 {
+        self.counted.bytes as f64 / self.counted.seconds
     }
 
     /// The middle of the latencies, milliseconds.
@@ -205,16 +217,13 @@ impl Finding {
     }
 
     /// Adds all of it.
-    #[allow(clippy::cast_precision_loss)] // Counts of a short run.
     pub(crate) fn report(&self, report: &mut Report) {
-        let Counted { seconds, bytes, .. } = self.counted;
+        let seconds = self.counted.seconds;
         report.row("seconds", format!("{seconds:.2}"), seconds);
         report.latency("publish_to_receive", self.latency.quantiles());
         let rate = self.deliveries_per_second();
         report.row("deliveries_per_s", format!("{} events/s", figure(rate)), rate);
-        let bytes = bytes as f64 / seconds;
-        let text = format!("{} MiB/s read by watchers", figure(bytes / (1024.0 * 1024.0)));
-        report.row("bytes_per_s", text, bytes);
+        report_bytes("bytes_per_s", self.bytes_per_second(), report);
         report.latency("ack_latency", self.acks.quantiles());
         report.latency("written_after_due", self.lateness.quantiles());
         report.row("lags", format!("{} times read from disk", self.lags), self.lags);

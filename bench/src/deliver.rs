@@ -9,6 +9,7 @@ use crate::{
     error::Result,
     lab::{Lab, Reading, report_supervisor},
     peers,
+    process::mebibytes,
     publish::Pace,
     report::{Bounds, Good, Report, figure},
     stage::{self, Shape},
@@ -101,6 +102,9 @@ fn compare(
     report.latency("peer_publish_to_receive", theirs.latency.quantiles());
     let rate = theirs.deliveries_per_second();
     report.row("peer_deliveries_per_s", format!("{} events/s", figure(rate)), rate);
+    broadcast::report_bytes("peer_bytes_per_s", theirs.bytes_per_second(), report);
+    let peak = format!("{:.1} MiB", mebibytes(theirs.peak_rss));
+    report.row("peer_rss_peak", peak, theirs.peak_rss);
     let cpu = theirs.server_cpu();
     report.row("peer_cpu", cpu.text(), cpu);
     theirs.audit().report("peer_audit", report);
