@@ -199,7 +199,7 @@ pub(crate) enum WatchedPeer {
 /// Options of workloads that compare watching.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ComparedWith {
-    /// Give another server the same load afterwards
+    /// Give another server the same load, in turns
     #[arg(long, value_enum)]
     pub(crate) peer: Option<WatchedPeer>,
     /// The other server; looked for in PATH unless named

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::{
     crowd::Crowd,
     error::{Error, Result},
-    lab::{Reading, report_memory},
+    lab::{Reading, report_memory, report_usage},
     latency::Latency,
     process::{Usage, mebibytes},
     publish::{Clock, Pace, Publisher},
@@ -31,8 +31,6 @@ pub(crate) struct Plan {
 /// What came of a run.
 #[derive(Debug)]
 pub(crate) struct Finding {
-    /// To publish more.
-    pub(crate) publisher: Publisher,
     /// From writing a request to having read an event of it, over all watchers.
     pub(crate) latency: Latency,
     /// The publisher's side.
@@ -42,8 +40,10 @@ pub(crate) struct Finding {
     counted: Counted,
     /// The largest resident memory of the server, bytes.
     pub(crate) peak_rss: u64,
-    pub(crate) before: Reading,
-    pub(crate) after: Reading,
+    before: Reading,
+    after: Reading,
+    server_cpu: Usage,
+    bench_cpu: Usage,
     lags: u64,
     audit: Audit,
 }
@@ -70,13 +70,14 @@ pub(crate) struct Audit {
     pub(crate) missing: u64,
 }
 
-/// Runs it; `reading` is taken of the server that is loaded.
+/// Runs it; `reading` is taken of the server that is loaded. The publisher comes back, to publish
+/// more.
 pub(crate) fn run(
     crowd: &mut Crowd,
     publisher: Publisher,
     plan: &Plan,
     reading: impl Fn() -> Result<Reading>,
-) -> Result<Finding> {
+) -> Result<(Publisher, Finding)> {
     let clock = Clock::start();
     crowd.tally.measure(clock, plan.warmup, plan.measured);
     let lags = crowd.tally.lags;
@@ -95,8 +96,8 @@ pub(crate) fn run(
     let ended = publishing.join().map_err(|_| Error::Setup("the publisher panicked".to_owned()))?;
     let published = ended?;
     let audit = drain(crowd, published.publisher.number())?;
-    Ok(Finding {
-        publisher: published.publisher,
+    let (server_cpu, bench_cpu) = done.reading.since(&warm.reading);
+    let finding = Finding {
         latency: crowd.tally.latency.clone(),
         acks: published.acks,
         lateness: published.lateness,
@@ -104,9 +105,12 @@ pub(crate) fn run(
         peak_rss: warm.peak_rss.max(done.peak_rss).max(reading()?.server.rss),
         before: warm.reading,
         after: done.reading,
+        server_cpu,
+        bench_cpu,
         lags: crowd.tally.lags - lags,
         audit,
-    })
+    };
+    Ok((published.publisher, finding))
 }
 
 /// Where things stood at a moment, and the peak on the way there.
@@ -208,7 +212,24 @@ impl Finding {
 
     /// Processor time of the server within the measured time.
     pub(crate) fn server_cpu(&self) -> Usage {
-        self.after.server.since(&self.before.server)
+        self.server_cpu
+    }
+
+    /// Adds a later run of the same crowd.
+    pub(crate) fn extend(&mut self, later: Finding) {
+        self.latency.merge(&later.latency);
+        self.acks.merge(&later.acks);
+        self.lateness.merge(&later.lateness);
+        self.counted.seconds += later.counted.seconds;
+        self.counted.events += later.counted.events;
+        self.counted.bytes += later.counted.bytes;
+        self.peak_rss = self.peak_rss.max(later.peak_rss);
+        self.after = later.after;
+        self.server_cpu = self.server_cpu.and(&later.server_cpu, self.counted.seconds);
+        self.bench_cpu = self.bench_cpu.and(&later.bench_cpu, self.counted.seconds);
+        self.lags += later.lags;
+        // What watchers saw is kept for as long as they live, so the last audit is of all runs.
+        self.audit = later.audit;
     }
 
     /// Whether anything was lost.
@@ -227,7 +248,7 @@ impl Finding {
         report.latency("ack_latency", self.acks.quantiles());
         report.latency("written_after_due", self.lateness.quantiles());
         report.row("lags", format!("{} times read from disk", self.lags), self.lags);
-        self.after.report_cpu(&self.before, report);
+        report_usage(&self.server_cpu, &self.bench_cpu, report);
         report_memory(&self.before.server, &self.after.server, report);
         let peak = format!("{:.1} MiB", mebibytes(self.peak_rss));
         report.row("server_rss_peak", peak, self.peak_rss);

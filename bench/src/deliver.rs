@@ -7,13 +7,19 @@ use crate::{
     arguments::{ComparedWith, Deliver, Fanout},
     broadcast::{self, Finding, Plan},
     error::Result,
-    lab::{Lab, Reading, report_supervisor},
+    lab::{Lab, report_supervisor},
     peers,
     process::mebibytes,
     publish::Pace,
     report::{Bounds, Good, Report, figure},
+    server::Server,
     stage::{self, Shape},
 };
+
+/// How often this server and a peer take turns.
+const TURNS: u32 = 5;
+/// Load before each turn but the first, which has the whole warm-up.
+const SETTLE: Duration = Duration::from_millis(300);
 
 /// What the figures are judged for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +38,10 @@ pub(crate) fn run(lab: &Lab, options: &Deliver) -> Result<Report> {
     #[allow(clippy::cast_precision_loss)] // A rate.
     let plan = plan(warmup, seconds, Pace::Rate(rate as f64));
     let shape = Shape { watchers, size, batch: 1 };
-    let (mut report, finding) = measured(lab, ("deliver", &title), &shape, &plan)?;
+    let (mut report, finding, theirs) =
+        measured(lab, ("deliver", &title), (&shape, &plan), compared)?;
     judge_delivery(&mut report, options, &finding);
-    compare(lab, compared, (&shape, &plan), (Kind::Deliver, &finding), &mut report)?;
+    compare(theirs.as_ref(), &finding, Kind::Deliver, &mut report);
     Ok(report)
 }
 
@@ -47,14 +54,15 @@ pub(crate) fn fanout(lab: &Lab, options: &Fanout) -> Result<Report> {
     );
     let plan = plan(warmup, seconds, Pace::Window(ahead));
     let shape = Shape { watchers, size, batch };
-    let (mut report, finding) = measured(lab, ("fanout", &title), &shape, &plan)?;
+    let (mut report, finding, theirs) =
+        measured(lab, ("fanout", &title), (&shape, &plan), compared)?;
     report.row("window", format!("{ahead} requests ahead of the slowest watcher"), ahead);
     if (watchers, batch, size) == (1_000, 100, 256) {
         let measured = (finding.deliveries_per_second(), "deliveries/s");
         let bounds = Bounds::Both { must: 1e6, aim: 3e6 };
         report.target("fanout, 1,000 watchers", measured, Good::AtLeast, bounds);
     }
-    compare(lab, compared, (&shape, &plan), (Kind::Fanout, &finding), &mut report)?;
+    compare(theirs.as_ref(), &finding, Kind::Fanout, &mut report);
     Ok(report)
 }
 
@@ -62,43 +70,54 @@ fn plan(warmup: u64, seconds: u64, pace: Pace) -> Plan {
     Plan { warmup: Duration::from_secs(warmup), measured: Duration::from_secs(seconds), pace }
 }
 
+/// Runs `plan` here and, where asked, on a peer: in turns, so that both meet the same machine,
+/// whatever else it does.
 fn measured(
     lab: &Lab,
     (name, title): (&'static str, &str),
-    shape: &Shape,
-    plan: &Plan,
-) -> Result<(Report, Finding)> {
+    (shape, plan): (&Shape, &Plan),
+    compared: &ComparedWith,
+) -> Result<(Report, Finding, Option<Finding>)> {
     let mut trial = lab.trial(name, title)?;
     let before = trial.server.supervisor()?;
-    let (mut crowd, publisher) = stage::heartline(trial.server.address(), shape)?;
-    let reading = || Reading::take(&trial.server);
-    let finding = broadcast::run(&mut crowd, publisher, plan, reading)?;
+    let mut ours = stage::heartline(trial.server.address(), shape)?;
     let report = &mut trial.report;
     report.row("watchers", shape.watchers.to_string(), shape.watchers);
     report.row("size_bytes", shape.size.to_string(), shape.size);
     report.row("events_per_request", shape.batch.to_string(), shape.batch);
-    finding.report(report);
+    let mut theirs = match compared.peer {
+        Some(peer) => {
+            let program = compared.peer_bin.as_deref();
+            let server = peers::start(lab, peer, program, report)?;
+            let staged = |server: Server| {
+                stage::peer(peer, server.address(), shape).map(|stage| (server, stage))
+            };
+            server.map(staged).transpose()?
+        }
+        None => None,
+    };
+    let turns = if theirs.is_some() { TURNS } else { 1 };
+    let mut turn = Plan { measured: plan.measured / turns, ..*plan };
+    for _ in 0..turns {
+        ours.run(&turn, &trial.server)?;
+        if let Some((server, stage)) = &mut theirs {
+            stage.run(&turn, server)?;
+        }
+        turn.warmup = SETTLE.min(plan.warmup);
+    }
+    let finding = ours.close();
+    finding.report(&mut trial.report);
     report_supervisor(&before, &mut trial)?;
-    drop(crowd);
+    let theirs = theirs.map(|(mut server, stage)| server.kill().map(|()| stage.close()));
     lab.close(&mut trial)?;
-    Ok((trial.report, finding))
+    Ok((trial.report, finding, theirs.transpose()?))
 }
 
-/// Gives the same to another server, where one was asked for, and adds the ratio.
-fn compare(
-    lab: &Lab,
-    compared: &ComparedWith,
-    (shape, plan): (&Shape, &Plan),
-    (kind, ours): (Kind, &Finding),
-    report: &mut Report,
-) -> Result<()> {
-    let Some(peer) = compared.peer else { return Ok(()) };
-    let program = compared.peer_bin.as_deref();
-    let Some(mut server) = peers::start(lab, peer, program, report)? else { return Ok(()) };
-    let (mut crowd, publisher) = stage::peer(peer, server.address(), shape)?;
-    let theirs = broadcast::run(&mut crowd, publisher, plan, || Reading::take(&server))?;
-    drop(crowd);
-    server.kill()?;
+/// Adds what a peer did, and the ratio.
+fn compare(theirs: Option<&Finding>, ours: &Finding, kind: Kind, report: &mut Report) {
+    let Some(theirs) = theirs else { return };
+    let turns = format!("in {TURNS} turns each, one after the other");
+    report.row("peer_turns", turns, TURNS);
     report.latency("peer_publish_to_receive", theirs.latency.quantiles());
     let rate = theirs.deliveries_per_second();
     report.row("peer_deliveries_per_s", format!("{} events/s", figure(rate)), rate);
@@ -119,7 +138,6 @@ fn compare(
             report.target(figure, over, Good::AtLeast, Bounds::Aim(1.0));
         }
     }
-    Ok(())
 }
 
 /// Says which figures were reached, for the shapes that have one.

@@ -12,7 +12,7 @@ use crate::{
     arguments::Common,
     error::{Doing, Error, Result},
     limits::Limits,
-    process::{Sample, mebibytes, raise_open_files},
+    process::{Sample, Usage, mebibytes, raise_open_files},
     report::Report,
     server::{Launch, Server, beside_this_binary},
     supervisor::Supervisor,
@@ -147,13 +147,22 @@ impl Reading {
         Ok(Self { server: server.sample()?, bench: Sample::take(std::process::id())? })
     }
 
+    /// Processor time since `earlier`: the server's and the load generator's.
+    pub(crate) fn since(&self, earlier: &Reading) -> (Usage, Usage) {
+        (self.server.since(&earlier.server), self.bench.since(&earlier.bench))
+    }
+
     /// Adds processor time since `earlier`.
     pub(crate) fn report_cpu(&self, earlier: &Reading, report: &mut Report) {
-        let server = self.server.since(&earlier.server);
-        report.row("server_cpu", server.text(), server);
-        let bench = self.bench.since(&earlier.bench);
-        report.row("bench_cpu", bench.text(), bench);
+        let (server, bench) = self.since(earlier);
+        report_usage(&server, &bench, report);
     }
+}
+
+/// Adds processor time.
+pub(crate) fn report_usage(server: &Usage, bench: &Usage, report: &mut Report) {
+    report.row("server_cpu", server.text(), server);
+    report.row("bench_cpu", bench.text(), bench);
 }
 
 /// Adds the server's memory before and after a load.

@@ -61,6 +61,12 @@ impl Sample {
 }
 
 impl Usage {
+    /// Both together, over `seconds` in all.
+    pub(crate) fn and(&self, other: &Usage, seconds: f64) -> Usage {
+        let (user_s, system_s) = (self.user_s + other.user_s, self.system_s + other.system_s);
+        Usage { user_s, system_s, percent_of_a_core: (user_s + system_s) / seconds * 100.0 }
+    }
+
     /// For people.
     pub(crate) fn text(&self) -> String {
         format!(
@@ -108,6 +114,13 @@ mod tests {
     fn this_process_can_be_read() {
         let sample = Sample::take(std::process::id()).unwrap();
         assert!(sample.rss > 0 && sample.rss_anon <= sample.rss);
+    }
+
+    #[test]
+    fn usage_of_two_runs_is_measured_by_the_time_of_both() {
+        let one = Usage { user_s: 1.0, system_s: 0.5, percent_of_a_core: 75.0 };
+        let both = one.and(&Usage { user_s: 0.5, system_s: 0.0, percent_of_a_core: 25.0 }, 4.0);
+        assert_eq!((both.user_s, both.system_s, both.percent_of_a_core), (1.5, 0.5, 50.0));
     }
 
     #[test]

@@ -4,11 +4,14 @@ use std::{net::SocketAddr, time::Duration};
 
 use crate::{
     arguments::WatchedPeer,
+    broadcast::{self, Finding, Plan},
     crowd::{Chain, Crowd, Dialect, resp, websocket},
     error::{Error, Result},
     http::{self, Host, Received, number, spread},
+    lab::Reading,
     population::{FAR, Lease, Population},
     publish::{Post, Publisher},
+    server::Server,
 };
 
 /// The queue that the publisher claims from.
@@ -75,21 +78,51 @@ impl Watched {
     }
 }
 
+/// One log with its publisher and its watchers.
+pub(crate) struct Stage {
+    crowd: Crowd,
+    /// Absent only while it publishes, or after it failed.
+    publisher: Option<Publisher>,
+    /// What all runs on it found together.
+    finding: Option<Finding>,
+}
+
+impl Stage {
+    fn new(crowd: Crowd, publisher: Publisher) -> Self {
+        Self { crowd, publisher: Some(publisher), finding: None }
+    }
+
+    /// Runs `plan` on it, on `server`.
+    pub(crate) fn run(&mut self, plan: &Plan, server: &Server) -> Result<()> {
+        let publisher = self.publisher.take();
+        let publisher = publisher.expect("a publisher that failed has ended the workload");
+        let reading = || Reading::take(server);
+        let (publisher, found) = broadcast::run(&mut self.crowd, publisher, plan, reading)?;
+        self.publisher = Some(publisher);
+        match &mut self.finding {
+            Some(finding) => finding.extend(found),
+            None => self.finding = Some(found),
+        }
+        Ok(())
+    }
+
+    /// What was found; everybody leaves.
+    pub(crate) fn close(self) -> Finding {
+        self.finding.expect("closed only after a run")
+    }
+}
+
 /// Publisher and watchers of a fresh execution.
-pub(crate) fn heartline(address: SocketAddr, shape: &Shape) -> Result<(Crowd, Publisher)> {
+pub(crate) fn heartline(address: SocketAddr, shape: &Shape) -> Result<Stage> {
     let watched = Watched::new(address)?;
     let mut crowd = Crowd::new(Dialect::Heartline, shape.batch as u64)?;
     watched.watch(&mut crowd, shape.watchers, (watched.head()?, 0))?;
     crowd.gather(PATIENCE)?;
-    Ok((crowd, watched.publisher(shape)?))
+    Ok(Stage::new(crowd, watched.publisher(shape)?))
 }
 
 /// The same on a peer.
-pub(crate) fn peer(
-    peer: WatchedPeer,
-    address: SocketAddr,
-    shape: &Shape,
-) -> Result<(Crowd, Publisher)> {
+pub(crate) fn peer(peer: WatchedPeer, address: SocketAddr, shape: &Shape) -> Result<Stage> {
     let host = Host::new(address);
     let (dialect, request, post) = match peer {
         WatchedPeer::DurableStreams => {
@@ -109,5 +142,5 @@ pub(crate) fn peer(
     let mut crowd = Crowd::new(dialect, shape.batch as u64)?;
     crowd.join(address, shape.watchers, &Chain::default(), |_| request.clone())?;
     crowd.gather(PATIENCE)?;
-    Ok((crowd, Publisher::connect(address, post)?))
+    Ok(Stage::new(crowd, Publisher::connect(address, post)?))
 }

@@ -44,10 +44,11 @@ pub(crate) fn run(lab: &Lab, options: &Stalled) -> Result<Report> {
         pace: Pace::Rate(requests as f64 / seconds as f64),
     };
     let reading = || Reading::take(&trial.server);
-    let alone = broadcast::run(&mut healthy, watched.publisher(&shape)?, &plan, reading)?;
+    let publisher = watched.publisher(&shape)?;
+    let (publisher, alone) = broadcast::run(&mut healthy, publisher, &plan, reading)?;
 
     let mut stuck = Crowd::new(Dialect::Heartline, batch as u64)?;
-    let from = (watched.head()?, alone.publisher.number());
+    let from = (watched.head()?, publisher.number());
     watched.watch(&mut stuck, stalled, from)?;
     stuck.gather(PATIENCE)?;
     stuck.stall()?;
@@ -55,9 +56,9 @@ pub(crate) fn run(lab: &Lab, options: &Stalled) -> Result<Report> {
     let report = &mut trial.report;
     report.latency("alone", alone.latency.quantiles());
     alone.audit().report("audit_alone", report);
-    let beside = broadcast::run(&mut healthy, alone.publisher, &plan, reading)?;
+    let (publisher, beside) = broadcast::run(&mut healthy, publisher, &plan, reading)?;
     stuck.resume(RETURNING)?;
-    let returned = drain(&mut stuck, beside.publisher.number())?;
+    let returned = drain(&mut stuck, publisher.number())?;
 
     let growth = mebibytes(beside.peak_rss.saturating_sub(rest));
     let over = beside.latency.quantiles().p99_us / alone.latency.quantiles().p99_us;
