@@ -2,7 +2,6 @@
 //! still there.
 
 use std::{
-    any::Any,
     os::fd::{AsRawFd as _, OwnedFd, RawFd},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -21,8 +20,7 @@ use rustix::{
 pub(crate) struct Connection(RawFd);
 
 /// Sets the socket's options and remembers it.
-pub(crate) fn opened(socket: &dyn Any, data: &mut Extensions, user_timeout: Duration) {
-    let Some(socket) = socket.downcast_ref::<TcpStream>() else { return };
+pub(crate) fn opened(socket: &TcpStream, data: &mut Extensions, user_timeout: Duration) {
     let millis = u32::try_from(user_timeout.as_millis()).unwrap_or(u32::MAX);
     // Answers are small and each is written whole; waiting to fill a segment only delays them.
     let options = socket.set_nodelay(true).and_then(|()| {

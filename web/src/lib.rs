@@ -25,6 +25,7 @@ mod routes;
 mod schema;
 mod serve;
 mod sse;
+mod upgrade;
 mod view;
 mod watching;
 mod wire;

@@ -1,12 +1,18 @@
 //! The server as a whole: options of its sockets, and how it stops.
 
-use std::{future::Future, net::TcpListener, sync::Arc};
+use std::{future::Future, net::TcpListener, rc::Rc, sync::Arc};
 
-use actix_web::{App as Web, HttpServer, dev::Server, http::KeepAlive, web};
+use actix_http::{Extensions, HttpService, KeepAlive};
+use actix_server::Server;
+use actix_service::{
+    IntoServiceFactory as _, ServiceFactory as _, ServiceFactoryExt as _, fn_factory, fn_service,
+    map_config,
+};
+use actix_web::{App as Web, dev::AppConfig, rt::net::TcpStream, web};
 use heartline_actors::Handle;
 use heartline_config::Config;
 
-use crate::{app::App, connection, drain::Drain, gate::Gate, routes};
+use crate::{app::App, connection, drain::Drain, gate::Gate, routes, upgrade};
 
 /// A server that accepts connections once it is [`run`](Edge::run).
 pub struct Edge {
@@ -28,32 +34,62 @@ pub fn serve(listener: TcpListener, handle: Handle, config: Arc<Config>) -> std:
         0 => std::thread::available_parallelism()?.get(),
         count => count,
     };
-    let user_timeout = config.websocket.user_timeout;
-    let http = &config.http;
-    let server = HttpServer::new(move || {
+    let (user_timeout, max_connections, shutdown_timeout) = (
+        config.websocket.user_timeout,
+        config.http.max_connections,
+        config.server.shutdown_timeout,
+    );
+    let draining = app.draining.clone();
+    let of_worker = move || {
         app.handle.lend_this_thread();
-        let routes = {
-            let app = Arc::clone(&app);
-            move |service: &mut web::ServiceConfig| routes::configure(service, &app)
+        // Ordinary requests and those that upgrade go through two instances of one application.
+        let application = || {
+            let (app, for_routes) = (Arc::clone(&app), Arc::clone(&app));
+            let web = Web::new()
+                .app_data(web::Data::from(Arc::clone(&app)))
+                .configure(move |service| routes::configure(service, &for_routes))
+                .wrap(Gate(app))
+                .into_factory()
+                .map_err(|error: actix_web::Error| error.error_response());
+            map_config(web, move |()| AppConfig::default())
         };
-        Web::new()
-            .app_data(web::Data::from(Arc::clone(&app)))
-            .configure(routes)
-            .wrap(Gate(Arc::clone(&app)))
-    })
-    .on_connect(move |socket, data| connection::opened(socket, data, user_timeout))
-    .workers(workers)
-    .max_connections(http.max_connections.div_ceil(workers))
-    .keep_alive(KeepAlive::Timeout(http.keep_alive))
-    .client_request_timeout(http.client_request_timeout)
-    // What is written and not yet sent; bodies are not asked for more beyond it.
-    .h1_write_buffer_size(config.websocket.send_buffer_bytes)
-    // A client that has closed its end waits for nothing: its polls and streams end at once.
-    .h1_allow_half_closed(false)
-    .shutdown_timeout(config.server.shutdown_timeout.as_secs().max(1))
-    .disable_signals()
-    .listen(listener)?
-    .run();
+        let upgrading = application();
+        let upgrade = fn_factory(move || {
+            let application = upgrading.new_service(());
+            async move {
+                let application = Rc::new(application.await?);
+                Ok::<_, ()>(fn_service(move |(request, framed)| {
+                    upgrade::serve(Rc::clone(&application), request, framed)
+                }))
+            }
+        });
+        let draining = draining.clone();
+        HttpService::build()
+            .keep_alive(KeepAlive::Timeout(config.http.keep_alive))
+            .client_request_timeout(config.http.client_request_timeout)
+            // What is written and not yet sent; bodies are not asked for more beyond it.
+            .h1_write_buffer_size(config.websocket.send_buffer_bytes)
+            // A client that has closed its end waits for nothing: its polls and streams end at once.
+            .h1_allow_half_closed(false)
+            .graceful_shutdown_signal(move || {
+                let draining = draining.clone();
+                async move { draining.begun().await }
+            })
+            .local_addr(address)
+            .on_connect_ext(move |socket: &TcpStream, data: &mut Extensions| {
+                connection::opened(socket, data, user_timeout);
+            })
+            .upgrade(upgrade)
+            .finish(application())
+            .tcp()
+    };
+    let server = Server::build()
+        .workers(workers)
+        .max_concurrent_connections(max_connections.div_ceil(workers))
+        .shutdown_timeout(shutdown_timeout.as_secs().max(1))
+        .disable_signals()
+        .listen("heartline", listener, of_worker)?
+        .run();
     Ok(Edge { server, drain })
 }
 

@@ -28,7 +28,7 @@ use std::{
 };
 
 use actix_http::ws::Codec;
-use actix_web::{HttpRequest, HttpResponseBuilder, web};
+use actix_web::{HttpRequest, HttpResponseBuilder};
 use actix_web_actors::ws::{HandshakeError, WebsocketContext, handshake_with_protocols};
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
@@ -49,6 +49,7 @@ use crate::{
     outgoing::Outgoing,
     query::{Params, wrong},
     routes::{Answer, Shared},
+    upgrade::Incoming,
 };
 
 /// The one subprotocol; a client may also ask for none.
@@ -57,8 +58,8 @@ const SUBPROTOCOL: &str = "heartline.v1.json";
 const LINGER: Duration = Duration::from_secs(2);
 
 /// `GET /v1/ws`.
-pub(crate) async fn watch(app: Shared, request: HttpRequest, payload: web::Payload) -> Answer {
-    let mut response = upgrade(&request, &[SUBPROTOCOL])?;
+pub(crate) async fn watch(app: Shared, request: HttpRequest) -> Answer {
+    let (mut response, incoming) = upgrade(&request, &[SUBPROTOCOL])?;
     let desk = Desk::new();
     let limit = app.config.websocket.message_bytes;
     let connection = uuid::Uuid::new_v4().simple().to_string();
@@ -81,21 +82,21 @@ pub(crate) async fn watch(app: Shared, request: HttpRequest, payload: web::Paylo
     }
     let control = WebsocketContext::with_codec(
         control,
-        Guard::new(payload, desk.clone(), limit),
+        Guard::new(incoming, desk.clone(), limit),
         codec(limit),
     );
     Ok(response.streaming(Socket::new(app.into_inner(), control, desk, Some(subscriptions))))
 }
 
 /// `GET /debug/echo`, over the same code.
-pub(crate) async fn echo(app: Shared, request: HttpRequest, payload: web::Payload) -> Answer {
-    let mut response = upgrade(&request, &[])?;
+pub(crate) async fn echo(app: Shared, request: HttpRequest) -> Answer {
+    let (mut response, incoming) = upgrade(&request, &[])?;
     let desk = Desk::new();
     let limit = app.config.websocket.message_bytes;
     let control = Control::new(desk.clone(), limit, Role::Echo);
     let control = WebsocketContext::with_codec(
         control,
-        Guard::new(payload, desk.clone(), limit),
+        Guard::new(incoming, desk.clone(), limit),
         codec(limit),
     );
     Ok(response.streaming(Socket::new(app.into_inner(), control, desk, None)))
@@ -106,8 +107,11 @@ fn codec(limit: usize) -> Codec {
     Codec::new().max_size(limit)
 }
 
-fn upgrade(request: &HttpRequest, protocols: &[&str]) -> Result<HttpResponseBuilder, Problem> {
-    handshake_with_protocols(request, protocols).map_err(|error| {
+fn upgrade(
+    request: &HttpRequest,
+    protocols: &[&str],
+) -> Result<(HttpResponseBuilder, Incoming), Problem> {
+    let response = handshake_with_protocols(request, protocols).map_err(|error| {
         let detail = match error {
             HandshakeError::GetMethodRequired => "A WebSocket opens with GET.",
             HandshakeError::NoWebsocketUpgrade => "Upgrade: websocket is missing.",
@@ -117,7 +121,12 @@ fn upgrade(request: &HttpRequest, protocols: &[&str]) -> Result<HttpResponseBuil
             HandshakeError::BadWebsocketKey => "Sec-WebSocket-Key is missing.",
         };
         Problem::new(Code::NotAWebSocket, detail)
-    })
+    })?;
+    // Whatever asks for an upgrade in its headers comes with its connection.
+    let incoming = Incoming::of(request).ok_or_else(|| {
+        Problem::new(Code::NotAWebSocket, "This connection cannot become a WebSocket.")
+    })?;
+    Ok((response, incoming))
 }
 
 /// What `?execution=…` asks for.
@@ -165,7 +174,9 @@ impl<C> Socket<C> {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let draining = app.draining.clone();
         let stopping = Box::pin(async move { draining.begun().await });
-        let outgoing = Outgoing::new(app.handle.outbound(), app.config.websocket.user_timeout);
+        // Written from where it is, so in one piece.
+        let outgoing =
+            Outgoing::new(app.handle.outbound(), app.config.websocket.user_timeout, usize::MAX);
         let control = Box::pin(control);
         Self { control, desk, subscriptions, ping, stopping, outgoing, linger: None }
     }

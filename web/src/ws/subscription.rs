@@ -182,7 +182,8 @@ impl Subscription {
         match &mut self.at {
             At::Begin(subscribe) => {
                 let subscribe = subscribe.clone();
-                Some(self.begin(subscribe).await)
+                // Boxed: what it takes to begin is not kept while the subscription goes on.
+                Some(Box::pin(self.begin(subscribe)).await)
             }
             At::Following(execution, watch) => {
                 let brought = follow(*execution, watch).await;
@@ -199,7 +200,7 @@ impl Subscription {
                 }
             }
             At::Listing(list) => loop {
-                match list.next().await {
+                match Box::pin(list.next()).await {
                     Ok(frames) if frames.bytes.is_empty() => {}
                     Ok(frames) => return Some(Brought::Frames(frames)),
                     Err(problem) => {
