@@ -165,6 +165,17 @@ impl Feed {
         self.moved.notify_waiters();
     }
 
+    /// The log is about to be removed: nothing comes any more, and nothing may be left to read.
+    pub(crate) fn removed(&self) {
+        self.tail().ended = Some(Phase::Cancelled);
+        self.moved.notify_waiters();
+    }
+
+    /// Whether anybody reads.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.readers.load(Ordering::Acquire) > 0
+    }
+
     /// Whether somebody has said where the log ends.
     pub fn is_known(&self) -> bool {
         self.tail().head.is_some()
