@@ -10,6 +10,7 @@ mod body;
 mod connection;
 mod cors;
 mod drain;
+mod durable;
 mod encode;
 mod error;
 mod gate;

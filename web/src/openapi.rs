@@ -11,7 +11,7 @@ use utoipa::{
 
 use crate::{
     error::{Code, PROBLEM_JSON},
-    routes::{events, executions, operations, person, runner},
+    routes::{events, executions, operations, person, runner, stream, streams},
     schema,
 };
 
@@ -25,7 +25,8 @@ use crate::{
     ),
     paths(
         executions::create, executions::list, executions::get, executions::update, executions::purge,
-        events::read,
+        events::read, stream::read, stream::head,
+        streams::create, streams::append, streams::read, streams::head, streams::delete,
         person::explain, person::cancel, person::resume, person::retry,
         runner::claim, runner::post_events, runner::heartbeat, runner::complete, runner::fail, runner::wait,
         runner::cancelled,
@@ -36,6 +37,7 @@ use crate::{
     tags(
         (name = "executions", description = "The person's side"),
         (name = "events", description = "The log"),
+        (name = "streams", description = "Plain durable streams, where `streams.enabled` is set"),
         (name = "runners", description = "The runner's side"),
         (name = "operations", description = "The operator's side"),
     ),
@@ -46,6 +48,9 @@ struct Document;
 /// The document as it is served.
 pub(crate) fn document(config: &Config) -> Bytes {
     let mut document = Document::openapi();
+    if !config.streams.enabled {
+        document.paths.paths.retain(|path, _| !path.starts_with(streams::ROOT));
+    }
     let http = &config.http;
     let limits = format!(
         "\n\nLimits of this server: request body {} bytes, event {} bytes, {} events per post, nesting {} levels, \
@@ -73,6 +78,8 @@ impl Modify for Errors {
             let has_id = path.contains('{');
             let methods = [
                 (&mut item.get, false),
+                (&mut item.head, false),
+                (&mut item.put, true),
                 (&mut item.post, true),
                 (&mut item.patch, true),
                 (&mut item.delete, false),
