@@ -171,7 +171,8 @@ async fn waits_end_when_the_server_stops() {
     let tail = http.head(&held.stream()).await.next();
     let path = |live| format!("{}?offset={tail}&live={live}", held.stream());
     let stream = http.begin(Method::GET, &path("sse"), &[], "").await.expect("a stream");
-    let (polled, ()) = tokio::join!(http.get(&path("long-poll")), async {
+    let poll = path("long-poll");
+    let (polled, ()) = tokio::join!(http.get(&poll), async {
         until_followed(&http, "long_poll").await;
         server.terminate();
     });

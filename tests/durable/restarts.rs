@@ -80,7 +80,11 @@ async fn forks_and_what_is_kept_for_them_survive_a_kill() {
     let at = http.append("/v1/stream/root", &[], "two ").await.is(204).next();
     http.append("/v1/stream/root", &[], "three ").await.is(204);
     let fork = |from: &'static str, sub| {
-        [("stream-forked-from", from), ("stream-fork-offset", at.as_str()), ("stream-fork-sub-offset", sub)]
+        [
+            ("stream-forked-from", from),
+            ("stream-fork-offset", at.as_str()),
+            ("stream-fork-sub-offset", sub),
+        ]
     };
     http.put("/v1/stream/fork", &fork("/v1/stream/root", "2"), "").await.is(201);
     http.append("/v1/stream/fork", &[], "!").await.is(204);

@@ -26,7 +26,8 @@ async fn plain_streams_are_off_by_default() {
         let refused = http.send(method, "/v1/stream/a", &[], "").await.is(404);
         assert_eq!(refused.json()["code"], "route_not_found");
     }
-    let described = |document: &serde_json::Value| !document["paths"]["/v1/stream/{path}"].is_null();
+    let described =
+        |document: &serde_json::Value| !document["paths"]["/v1/stream/{path}"].is_null();
     assert!(!described(&http.get("/openapi.json").await.json()));
     let site = self::site();
     let (http, _server) = serving(&site).await;
@@ -54,6 +55,12 @@ async fn streams_are_no_executions() {
     let foreign = [("host", "elsewhere.example")];
     assert_eq!(http.put("/v1/stream/c", &foreign, "").await.status, 403);
     http.head("/v1/stream/c").await.is(404);
+    // A page that is not listed learns that it may not, preflight or not.
+    let page = [("origin", "https://elsewhere.example"), ("access-control-request-method", "PUT")];
+    let told = http.send(Method::OPTIONS, "/v1/stream/c", &page, "").await.is(204);
+    assert_eq!(told.header("access-control-allow-origin"), "");
+    assert_eq!(http.put("/v1/stream/c", &page[..1], "").await.status, 403);
+    http.send(Method::OPTIONS, "/v1/executions", &page, "").await.is(403);
     let patched = http.send(Method::PATCH, "/v1/stream/a/b", &[], "").await.is(405);
     assert_eq!(patched.header("allow"), "GET, HEAD, PUT, POST, DELETE");
 }

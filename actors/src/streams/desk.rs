@@ -9,10 +9,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use actix::{
-    Actor, ActorContext, ActorFutureExt, Arbiter, AsyncContext, Context, Handler, Message,
-    WrapFuture,
-};
+use actix::{Actor, ActorFutureExt, Arbiter, AsyncContext, Context, Handler, Message, WrapFuture};
 use bytes::Bytes;
 use heartline_execution::{
     ExecutionId, Span, Timestamp,
@@ -316,7 +313,7 @@ impl Desk {
             None => Err(StreamError::NoSource),
             Some(source) if source.state.deleted => Err(StreamError::SourceGone),
             Some(source) if !same_type(&source.config.content_type, content_type) => {
-                Err(Rejection::Differs { what: "content type" }.into())
+                Err(Rejection::OtherType { takes: source.config.content_type.clone() }.into())
             }
             Some(_) => Ok(()),
         }
@@ -431,17 +428,15 @@ impl Desk {
     }
 
     fn sweep(&mut self, ctx: &mut Context<Self>) {
-        if self.core.is_closing() {
-            return ctx.stop();
-        }
         let now = self.core.now();
         let idle = Span::from_std(self.core.config.execution.idle_timeout);
         let over = self.streams.iter().filter(|(_, entry)| entry.is_over(now));
         let over: Vec<_> = over.map(|(path, _)| path.clone()).collect();
         over.iter().for_each(|path| self.expire(path, ctx));
         for entry in self.streams.values_mut() {
-            if entry.status.is_settled() && now.since(entry.touched) >= idle {
-                entry.feed = None; // Readers have it, if there are any.
+            let unread = entry.feed.as_ref().is_some_and(|feed| !feed.is_watched());
+            if unread && entry.status.is_settled() && now.since(entry.touched) >= idle {
+                entry.feed = None;
             }
         }
         self.remove_doomed(ctx);

@@ -169,9 +169,10 @@ impl Reading {
     /// # Errors
     /// [`Error::Overloaded`] at the bound on subscriptions.
     pub fn follow(self, place: u64, transport: Transport) -> Result<Follower, Error> {
-        // What it was forked from comes first, and then its own messages.
+        // What it was forked from comes first, then its own messages, behind its creation.
         let begin = if self.noted { self.own.base } else { 0 };
         let position = self.own.seq(place.max(begin));
+        let place = if self.ancestors.is_empty() { place.max(begin) } else { place };
         let cursor = self.feeds.cursor(
             Arc::clone(&self.feed),
             self.namespace.clone(),
@@ -197,8 +198,8 @@ impl Follower {
         self.place
     }
 
-    /// The next messages; pends while there are none. `None` at the end. Dropping the future loses
-    /// nothing.
+    /// The next messages; pends while there are none. Empty when there are none up to the tail after
+    /// all; `None` at the end. Dropping the future loses nothing.
     ///
     /// # Errors
     /// When the store cannot be read; asking again tries again.
@@ -209,7 +210,7 @@ impl Follower {
                 // The cursor has its own messages.
                 let piece = up_to(piece, self.reading.own.base);
                 self.place = piece.next;
-                if !piece.messages.is_empty() {
+                if !piece.messages.is_empty() || self.place >= self.reading.tail().0 {
                     return Ok(Some(piece));
                 }
                 continue;

@@ -31,7 +31,6 @@ const COMMENT: &[u8] = b": still here\n\n";
 pub(super) fn stream(app: &App, log: Log, from: u64, ticker: Ticker) -> Answer {
     let Log { reading, media, .. } = log;
     let mut answer = answer(StatusCode::OK, from);
-    // Each control event says it.
     answer.insert_header((header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")));
     answer.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store")));
     answer.insert_header(("x-accel-buffering", HeaderValue::from_static("no")));
@@ -109,7 +108,7 @@ impl Events {
     fn tell(&mut self, piece: Option<&Piece>) -> Bytes {
         self.told = true;
         let mut out = BytesMut::new();
-        if let Some(piece) = piece {
+        if let Some(piece) = piece.filter(|piece| !piece.messages.is_empty()) {
             out.put_slice(b"event: data\n");
             let bytes = body(self.media, piece);
             if self.media == Media::Binary {
