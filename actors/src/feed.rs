@@ -144,7 +144,8 @@ impl Feed {
             }
             records.retain(|record| record.seq > head);
             tail.head = Some(last);
-            tail.ended = ended;
+            // An end is not taken back: the log may be about to be removed.
+            tail.ended = ended.or(tail.ended);
             let watched = self.readers.load(Ordering::Acquire) > 0;
             let events = records.into_iter().map(|record| {
                 let prev_lifecycle = tail.lifecycle;

@@ -260,7 +260,7 @@ impl Decision {
 
 impl State {
     /// A stream that has been created and nothing else.
-    fn new(config: Config) -> Self {
+    pub fn new(config: Config) -> Self {
         Self {
             config,
             head: 1,
@@ -271,20 +271,28 @@ impl State {
         }
     }
 
-    /// Moves by one note; the caller counts the head. `None` before the first.
+    /// Moves by one note, from nothing by the first; the caller counts the head.
     pub fn apply(state: &mut Option<Self>, note: &Note) {
-        match (state, note) {
-            (state @ None, Note::Created(config)) => *state = Some(Self::new(config.clone())),
-            (Some(state), Note::Appended { producer, stream_seq }) => {
-                state.mark(producer.as_ref(), stream_seq.as_ref());
+        match (&mut *state, note) {
+            (None, Note::Created(config)) => *state = Some(Self::new(config.clone())),
+            (Some(state), note) => state.note(note),
+            // A log begins with its creation.
+            (None, Note::Appended { .. } | Note::Closed { .. } | Note::Deleted) => {}
+        }
+    }
+
+    /// Moves by one note; what creates it has done so.
+    pub fn note(&mut self, note: &Note) {
+        match note {
+            Note::Created(_) => {}
+            Note::Appended { producer, stream_seq } => {
+                self.mark(producer.as_ref(), stream_seq.as_ref());
             }
-            (Some(state), Note::Closed { producer, stream_seq }) => {
-                state.mark(producer.as_ref(), stream_seq.as_ref());
-                state.closed = Some(Closing { producer: producer.clone() });
+            Note::Closed { producer, stream_seq } => {
+                self.mark(producer.as_ref(), stream_seq.as_ref());
+                self.closed = Some(Closing { producer: producer.clone() });
             }
-            (Some(state), Note::Deleted) => state.deleted = true,
-            // A log begins with its creation and has one.
-            (Some(_), Note::Created(_)) | (None, _) => {}
+            Note::Deleted => self.deleted = true,
         }
     }
 

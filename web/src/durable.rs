@@ -104,6 +104,7 @@ pub(crate) async fn read(app: &App, request: &HttpRequest, log: Log) -> Answer {
             wrong("offset", "must be -1, now, or a Stream-Next-Offset of this stream")
         })?,
     };
+    let from = from.max(log.reading.first());
     if from > tail {
         let message = format!("is beyond the end of this stream, which is {}", offset::show(tail));
         return Err(wrong("offset", &message));

@@ -5,7 +5,7 @@
 //! the commit. After an append that failed a stream's state is read from the log again.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, atomic::Ordering},
 };
 
@@ -13,7 +13,9 @@ use actix::{Actor, ActorFutureExt, Arbiter, AsyncContext, Context, Handler, Mess
 use bytes::Bytes;
 use heartline_execution::{
     ExecutionId, Span, Timestamp,
-    stream::{Command, Config, Fork, Outcome, Rejection, Reply, State, base, decide, same_type},
+    stream::{
+        Command, Config, Fork, Note, Outcome, Rejection, Reply, State, base, decide, same_type,
+    },
 };
 use heartline_storage::{Append, Record};
 use tokio::sync::oneshot;
@@ -69,6 +71,8 @@ struct Entry {
     /// Where it will be once all that was handed over is durable.
     state: State,
     config: Arc<Config>,
+    /// What it was forked from, the root first.
+    ancestors: Arc<[Part]>,
     status: Arc<Status>,
     /// While somebody reads or writes.
     feed: Option<Arc<Feed>>,
@@ -83,8 +87,10 @@ pub(crate) struct Desk {
     core: Arc<Core>,
     outcomes: Arc<Outcomes>,
     streams: HashMap<String, Entry>,
-    /// Logs to be removed, one after the other.
-    doomed: VecDeque<ExecutionId>,
+    /// How many streams begin with each.
+    forks: HashMap<ExecutionId, usize>,
+    /// Logs to be removed, one after the other; what was handed over for them comes first.
+    doomed: VecDeque<(ExecutionId, Option<Arc<Status>>)>,
     removing: bool,
 }
 
@@ -117,20 +123,54 @@ impl Desk {
     }
 
     pub(crate) fn new(core: Arc<Core>, outcomes: Arc<Outcomes>, found: Found) -> Self {
-        let Found { streams, left } = found;
-        let mut desk =
-            Self { core, outcomes, streams: HashMap::new(), doomed: left.into(), removing: false };
-        for (id, state) in streams {
-            let entry = desk.entry(id, state);
-            desk.streams.insert(entry.config.path.clone(), entry);
+        let Found { mut streams, left } = found;
+        let mut desk = Self {
+            core,
+            outcomes,
+            streams: HashMap::new(),
+            forks: HashMap::new(),
+            doomed: left.into_iter().map(|id| (id, None)).collect(),
+            removing: false,
+        };
+        // Sources first: a round for each generation of forks.
+        let mut known = HashSet::new();
+        while !streams.is_empty() {
+            let source = |state: &State| state.config.fork.as_ref().map(|fork| fork.source);
+            let (mut ready, later): (Vec<_>, Vec<_>) = streams
+                .into_iter()
+                .partition(|(_, state)| source(state).is_none_or(|id| known.contains(&id)));
+            streams = later;
+            if ready.is_empty() {
+                tracing::error!(streams = streams.len(), "the sources of forks are missing");
+                ready = std::mem::take(&mut streams);
+            }
+            known.extend(ready.iter().map(|(id, _)| *id));
+            ready.into_iter().for_each(|(id, state)| desk.insert(id, state));
         }
         desk
     }
 
-    fn entry(&self, id: ExecutionId, state: State) -> Entry {
+    /// Takes a stream into memory, after what it was forked from.
+    fn insert(&mut self, id: ExecutionId, state: State) {
+        let mut ancestors = Vec::new();
+        if let Some(fork) = &state.config.fork {
+            *self.forks.entry(fork.source).or_default() += 1;
+            if let Some(source) = self.streams.values().find(|entry| entry.id == fork.source) {
+                let shared = source.ancestors.iter();
+                ancestors.extend(shared.map(|p| Part { until: p.until.min(fork.place), ..*p }));
+                let base = base(&source.config);
+                ancestors.push(Part { id: source.id, base, until: fork.place });
+            }
+        }
+        let entry = self.entry(id, state, ancestors.into());
+        self.streams.insert(entry.config.path.clone(), entry);
+    }
+
+    fn entry(&self, id: ExecutionId, state: State, ancestors: Arc<[Part]>) -> Entry {
         Entry {
             id,
             config: Arc::new(state.config.clone()),
+            ancestors,
             state,
             status: Arc::new(Status::new(Arc::clone(&self.outcomes))),
             feed: None,
@@ -145,6 +185,7 @@ impl Desk {
         let Some(entry) = self.streams.get(&ask.path) else { return };
         let (id, status, store) =
             (entry.id, Arc::clone(&entry.status), Arc::clone(&self.core.store));
+        let ancestors = Arc::clone(&entry.ancestors);
         let loaded = async move {
             status.settled().await;
             blocking(move || load(&*store, id)).await
@@ -152,12 +193,11 @@ impl Desk {
         ctx.wait(loaded.into_actor(self).map(move |loaded, desk, ctx| {
             match loaded.and_then(|loaded| loaded.map_err(Error::from)) {
                 Ok(Some(state)) => {
-                    let entry = desk.entry(id, state);
+                    let entry = desk.entry(id, state, ancestors);
                     desk.streams.insert(ask.path.clone(), entry);
                 }
-                Ok(None) => {
-                    desk.streams.remove(&ask.path);
-                }
+                // Its creation has failed.
+                Ok(None) => drop(desk.take(&ask.path)),
                 Err(error) => return ask.wish.refuse(error.into()),
             }
             desk.serve(ask, ctx);
@@ -178,7 +218,6 @@ impl Desk {
     // ---- reading -------------------------------------------------------------------------
 
     fn look(&mut self, path: &str, touch: bool) -> Result<Stream, StreamError> {
-        let ancestors = self.ancestors(path);
         let piece_bytes = self.core.config.streams.read_bytes;
         let core = &self.core;
         let entry = self.streams.get_mut(path).ok_or(Rejection::NotFound)?;
@@ -195,24 +234,9 @@ impl Desk {
         }
         let own = (entry.id, base(&entry.config));
         let feeds = Arc::clone(&core.feeds);
+        let ancestors = Arc::clone(&entry.ancestors);
         let reading = Reading::of_stream(feeds, feed, ancestors, own, piece_bytes);
         Ok(Stream { config: Arc::clone(&entry.config), reading })
-    }
-
-    /// The logs that a stream begins with, the root first.
-    fn ancestors(&self, path: &str) -> Vec<Part> {
-        let mut parts = Vec::new();
-        let mut until = u64::MAX;
-        let mut fork = self.streams.get(path).and_then(|entry| entry.config.fork.as_ref());
-        while let Some(of) = fork {
-            let source = self.streams.values().find(|entry| entry.id == of.source);
-            let Some(source) = source else { break };
-            until = until.min(of.place);
-            parts.push(Part { id: source.id, base: base(&source.config), until });
-            fork = source.config.fork.as_ref();
-        }
-        parts.reverse();
-        parts
     }
 
     // ---- writing -------------------------------------------------------------------------
@@ -252,27 +276,23 @@ impl Desk {
         }
         let now = self.core.now();
         let head = state.map_or(0, |state| state.head);
-        let mut state = state.cloned();
-        let notes = [&decision.before, &decision.after];
-        notes.into_iter().flatten().for_each(|note| State::apply(&mut state, note));
-        let Some(mut state) = state else { return };
-        let messages = if decision.messages { messages } else { Vec::new() };
-        let records = records(head, decision.before.as_ref(), messages, decision.after.as_ref());
-        state.head = head + records.len() as u64;
-        if creates {
-            let entry = self.entry(new_id(), state.clone());
-            self.streams.insert(path.clone(), entry);
+        if let (true, Some(Note::Created(config))) = (creates, &decision.before) {
+            self.insert(new_id(), State::new(config.clone()));
         }
         let Some(entry) = self.streams.get_mut(&path) else { return };
         // Before the state moves: what the feed is told of is durable.
         let feed = entry.feed_at(&self.core, head);
+        let notes = [&decision.before, &decision.after];
+        notes.into_iter().flatten().for_each(|note| entry.state.note(note));
+        let messages = if decision.messages { messages } else { Vec::new() };
+        let records = records(head, decision.before.as_ref(), messages, decision.after.as_ref());
+        entry.state.head = head + records.len() as u64;
         entry.notes += records.iter().filter(|record| record.lifecycle).count() as u64;
         let due = entry.notes >= self.core.config.execution.snapshot_every;
         if due {
             entry.notes = 0;
         }
         entry.touched = now;
-        entry.state = state;
         let append = Append {
             records,
             summary: creates.then(|| summary(&entry.state, now)),
@@ -344,8 +364,7 @@ impl Desk {
     }
 
     fn is_source(&self, id: ExecutionId) -> bool {
-        let of = |entry: &Entry| entry.config.fork.as_ref().map(|fork| fork.source);
-        self.streams.values().any(|entry| of(entry) == Some(id))
+        self.forks.contains_key(&id)
     }
 
     /// Removes a stream for whoever asked: gone from memory at once, answered once it is from disk.
@@ -361,7 +380,7 @@ impl Desk {
         let removal = remove(Arc::clone(&self.core), entry.id, Some(entry.status));
         ctx.spawn(removal.into_actor(self).map(move |removed, desk, ctx| {
             if removed.is_err() {
-                desk.doomed.push_back(entry.id);
+                desk.doomed.push_back((entry.id, None));
             }
             desk.release(entry.config.fork.as_ref().map(|fork| fork.source), ctx);
             answer(answering, removed.map(|()| answered).map_err(StreamError::from));
@@ -372,16 +391,22 @@ impl Desk {
     fn take(&mut self, path: &str) -> Option<Entry> {
         let mut entry = self.streams.remove(path)?;
         entry.feed(&self.core).removed();
+        if let Some(fork) = &entry.config.fork
+            && let Some(forks) = self.forks.get_mut(&fork.source)
+        {
+            *forks -= 1;
+            if *forks == 0 {
+                self.forks.remove(&fork.source);
+            }
+        }
         Some(entry)
     }
 
     /// A fork is gone: so is its source, if it was kept for that one only (4.2, "Soft-delete").
     fn release(&mut self, source: Option<ExecutionId>, ctx: &mut Context<Self>) {
-        let Some(source) = source else { return };
+        let Some(source) = source.filter(|source| !self.is_source(*source)) else { return };
         let found = self.streams.iter().find(|(_, entry)| entry.id == source);
-        if let Some((path, _)) = found.filter(|(_, entry)| entry.state.deleted)
-            && !self.is_source(source)
-        {
+        if let Some((path, _)) = found.filter(|(_, entry)| entry.state.deleted) {
             let path = path.clone();
             self.doom(&path, ctx);
         }
@@ -390,7 +415,7 @@ impl Desk {
     /// Removes a stream that nobody waits for.
     fn doom(&mut self, path: &str, ctx: &mut Context<Self>) {
         let Some(entry) = self.take(path) else { return };
-        self.doomed.push_back(entry.id);
+        self.doomed.push_back((entry.id, Some(entry.status)));
         self.remove_doomed(ctx);
         self.release(entry.config.fork.as_ref().map(|fork| fork.source), ctx);
     }
@@ -400,9 +425,9 @@ impl Desk {
         if self.removing || self.core.journal.healthy().is_err() {
             return;
         }
-        let Some(id) = self.doomed.pop_front() else { return };
+        let Some((id, status)) = self.doomed.pop_front() else { return };
         self.removing = true;
-        let removal = remove(Arc::clone(&self.core), id, None);
+        let removal = remove(Arc::clone(&self.core), id, status);
         ctx.spawn(removal.into_actor(self).map(move |removed, desk, ctx| {
             desk.removing = false;
             match removed {
@@ -410,7 +435,7 @@ impl Desk {
                 // The next sweep tries again.
                 Err(error) => {
                     tracing::warn!(stream = %id, %error, "a stream could not be removed yet");
-                    desk.doomed.push_back(id);
+                    desk.doomed.push_back((id, None));
                 }
             }
         }));

@@ -72,7 +72,7 @@ pub struct Reading {
     feed: Arc<Feed>,
     namespace: Namespace,
     /// What it was forked from, the root first.
-    ancestors: Vec<Part>,
+    ancestors: Arc<[Part]>,
     /// Its own log, without end.
     own: Part,
     /// Whether notes stand in it, which readers pass over.
@@ -91,14 +91,15 @@ impl Reading {
         piece_bytes: usize,
     ) -> Self {
         let own = Part { id, base: 1, until: u64::MAX };
-        Self { feeds, feed, namespace, ancestors: Vec::new(), own, noted: false, piece_bytes }
+        let ancestors = Arc::default();
+        Self { feeds, feed, namespace, ancestors, own, noted: false, piece_bytes }
     }
 
     /// A stream.
     pub(crate) fn of_stream(
         feeds: Arc<Feeds>,
         feed: Arc<Feed>,
-        ancestors: Vec<Part>,
+        ancestors: Arc<[Part]>,
         (id, base): (ExecutionId, u64),
         piece_bytes: usize,
     ) -> Self {
@@ -128,6 +129,12 @@ impl Reading {
         // The note that closes a stream is not one of its messages.
         let notes = u64::from(self.noted && ending == Ending::Closed);
         (self.own.place(head.max(1)).saturating_sub(notes), ending)
+    }
+
+    /// The place before the first message there can be: behind the creation of a stream.
+    pub fn first(&self) -> u64 {
+        let root = self.ancestors.first().unwrap_or(&self.own);
+        if self.noted { root.base.min(self.own.base) } else { 0 }
     }
 
     /// What stands behind `place`, up to a bound; empty at the tail.
@@ -169,10 +176,9 @@ impl Reading {
     /// # Errors
     /// [`Error::Overloaded`] at the bound on subscriptions.
     pub fn follow(self, place: u64, transport: Transport) -> Result<Follower, Error> {
-        // What it was forked from comes first, then its own messages, behind its creation.
-        let begin = if self.noted { self.own.base } else { 0 };
+        // What it was forked from comes first, and then its own.
+        let begin = if self.ancestors.is_empty() { 0 } else { self.own.base };
         let position = self.own.seq(place.max(begin));
-        let place = if self.ancestors.is_empty() { place.max(begin) } else { place };
         let cursor = self.feeds.cursor(
             Arc::clone(&self.feed),
             self.namespace.clone(),
