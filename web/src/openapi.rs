@@ -94,7 +94,8 @@ impl Modify for Errors {
 }
 
 /// Operations whose body may be left out.
-const BODY_OPTIONAL: [&str; 3] = ["cancelExecution", "resumeExecution", "retryExecution"];
+const BODY_OPTIONAL: [&str; 5] =
+    ["cancelExecution", "resumeExecution", "retryExecution", "createStream", "appendToStream"];
 
 fn describe(operation: &mut Operation, path: &str, has_id: bool, has_body: bool) {
     if BODY_OPTIONAL.iter().any(|id| operation.operation_id.as_deref() == Some(id))
@@ -103,8 +104,12 @@ fn describe(operation: &mut Operation, path: &str, has_id: bool, has_body: bool)
         body.required = Some(Required::False);
     }
     let writes = has_body || operation.operation_id.as_deref() == Some("purgeExecution");
-    for status in [400, 403, 404, 405, 406, 409, 412, 413, 415, 422, 500, 503] {
+    // Another protocol, with statuses of its own.
+    let plain = path.starts_with(streams::ROOT);
+    for status in [400, 403, 404, 405, 406, 409, 410, 412, 413, 415, 422, 500, 503] {
         let applies = match status {
+            410 => plain,
+            412 | 415 | 422 if plain => false,
             404 => has_id,
             406 => path.ends_with("/events") && !has_body,
             409 | 412 => writes && has_id,
@@ -132,7 +137,9 @@ mod tests {
 
     #[test]
     fn every_reference_leads_somewhere_and_every_operation_tells_its_errors() {
-        let document: Value = serde_json::from_slice(&document(&Config::default())).unwrap();
+        let mut config = Config::default();
+        config.streams.enabled = true;
+        let document: Value = serde_json::from_slice(&document(&config)).unwrap();
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
         let mut references = Vec::new();
         collect(&document, &mut references);

@@ -381,6 +381,7 @@ impl Desk {
         ctx.spawn(removal.into_actor(self).map(move |removed, desk, ctx| {
             if removed.is_err() {
                 desk.doomed.push_back((entry.id, None));
+                desk.probe_store(entry.id);
             }
             desk.release(entry.config.fork.as_ref().map(|fork| fork.source), ctx);
             answer(answering, removed.map(|()| answered).map_err(StreamError::from));
@@ -436,9 +437,18 @@ impl Desk {
                 Err(error) => {
                     tracing::warn!(stream = %id, %error, "a stream could not be removed yet");
                     desk.doomed.push_back((id, None));
+                    desk.probe_store(id);
                 }
             }
         }));
+    }
+
+    /// The journal learns that the store is unhealthy, and brings it back.
+    fn probe_store(&self, id: ExecutionId) {
+        let Some(permit) = self.core.journal.permit() else { return };
+        let status = Arc::new(Status::new(Arc::clone(&self.outcomes)));
+        let append = Append::barrier(namespace(), id, 0);
+        self.core.journal.submit(permit, append, status, Box::new(drop));
     }
 
     /// Removes a stream whose time is over; what has forks is kept for them.

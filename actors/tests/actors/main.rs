@@ -3,4 +3,5 @@
 mod feed;
 mod harness;
 mod outcomes;
+mod streams;
 mod supervision;

@@ -45,6 +45,7 @@ const PRODUCER_SEQ: HeaderName = HeaderName::from_static("producer-seq");
         ("Stream-Fork-Offset" = Option<String>, Header, description = "Up to where"),
         ("Stream-Fork-Sub-Offset" = Option<u64>, Header, description = "And so many messages or bytes further"),
     ),
+    request_body(content = String, content_type = "application/octet-stream", description = "What it begins with"),
     responses(
         (status = 200, description = "It was there, like this"),
         (status = 201, description = "It is there now"),
@@ -102,6 +103,7 @@ pub(crate) async fn create(app: Shared, request: HttpRequest, payload: web::Payl
         ("Producer-Epoch" = Option<u64>, Header, description = "Fences off the producer's earlier lives"),
         ("Producer-Seq" = Option<u64>, Header, description = "Counts the requests of an epoch, from 0"),
     ),
+    request_body(content = String, content_type = "application/octet-stream", description = "The message; of a JSON stream an array of messages, or one"),
     responses(
         (status = 200, description = "A producer's append is durable"),
         (status = 204, description = "The append is durable, or was already, or the stream is closed"),
