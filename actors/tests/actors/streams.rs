@@ -153,7 +153,8 @@ fn nothing_is_shown_or_answered_before_it_is_durable() {
 #[test]
 fn a_removal_that_fails_is_done_after_the_recovery() {
     let disk = faulty();
-    on(&Arc::clone(&disk), |handle| async move {
+    let same = Arc::clone(&disk);
+    on(&same, |handle| async move {
         let streams = handle.streams().expect("they are on");
         create(streams, "one").await.expect("created");
         let mut reader = follower(streams).await;
@@ -173,7 +174,7 @@ fn a_removal_that_fails_is_done_after_the_recovery() {
         assert_eq!(text(streams).await, "new");
     });
     // What is found at the next start.
-    on(&disk, |handle| async move {
+    on(&same, |handle| async move {
         assert_eq!(text(handle.streams().expect("they are on")).await, "new");
     });
 }
