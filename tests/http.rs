@@ -5,6 +5,8 @@
 
 #[path = "http/bad_input.rs"]
 mod bad_input;
+#[path = "http/lists.rs"]
+mod lists;
 #[path = "http/pages.rs"]
 mod pages;
 #[path = "http/polls.rs"]

@@ -15,6 +15,7 @@ use crate::{
     clock::Clock,
     feed::Feeds,
     journal::Journal,
+    live::Changes,
     runners::Runners,
 };
 
@@ -25,6 +26,7 @@ pub(crate) struct Core {
     pub(crate) store: Arc<dyn ExecutionStore>,
     pub(crate) journal: Journal,
     pub(crate) feeds: Arc<Feeds>,
+    pub(crate) changes: Changes,
     board: Mutex<Board>,
     runners: Mutex<Runners>,
     /// Queues that were stirred, each once, until their actor looks.
@@ -46,12 +48,14 @@ impl Core {
         feeds: Arc<Feeds>,
     ) -> Self {
         let runners = Runners::new(config.supervision.max_runners);
+        let changes = Changes::new(config.feed.changes_bytes);
         Self {
             config,
             clock: Clock::start(),
             store,
             journal,
             feeds,
+            changes,
             board: Mutex::default(),
             runners: Mutex::new(runners),
             stirred: Mutex::default(),

@@ -2,7 +2,8 @@
 //!
 //! A subscription is a [`Cursor`], never a queue. The feed keeps the durable head and, while
 //! anybody watches, the newest events as shared [`Chunk`]s; a cursor that fell behind them reads
-//! bounded pages from the store and joins again. Nothing is dropped and nothing is kept per reader.
+//! bounded pages from the store and joins again. Pages are shared as well: of thousands that
+//! reconnect at once, one reads. Nothing is dropped and nothing is kept per reader.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -10,6 +11,7 @@ use std::{
         Arc, Mutex, OnceLock, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -17,7 +19,10 @@ use heartline_execution::{ExecutionId, Namespace, Phase};
 use heartline_storage::{ExecutionStore, PageLimits, Record, Stored};
 use tokio::sync::Notify;
 
-use crate::views::Error;
+use crate::{
+    delivery::{Deliveries, Outbound, Pace, Transport, Watching},
+    views::Error,
+};
 
 /// Bytes of events that a feed nobody watches keeps: enough for whoever creates an execution and
 /// then subscribes to find it all in memory. Gone with the actor when that is idle.
@@ -26,24 +31,44 @@ const UNWATCHED_BYTES: usize = 4 * 1024;
 /// How many encodings of a chunk can be cached: views times transports.
 pub const ENCODINGS: usize = 8;
 
+/// Pages that a feed keeps for readers that catch up, besides those still being sent: room for a
+/// few groups of them, each at a place of its own.
+const SHARED_PAGES: usize = 4;
+
 /// Consecutive events, shared by every reader. Never empty.
 #[derive(Debug)]
 pub struct Chunk {
     /// In order of seq; in a page of lifecycle events only those.
     pub events: Vec<Stored>,
     bytes: usize,
-    encoded: [OnceLock<Bytes>; ENCODINGS],
+    /// When it became durable; `None` for a page from the store.
+    published: Option<Instant>,
+    encoded: [OnceLock<Encoded>; ENCODINGS],
+}
+
+/// A chunk as it leaves the server.
+#[derive(Clone, Debug, Default)]
+pub struct Encoded {
+    /// All of it.
+    pub bytes: Bytes,
+    /// Where each event begins; that of a hidden one is where the next begins.
+    pub starts: Arc<[u32]>,
 }
 
 impl Chunk {
-    fn new(events: Vec<Stored>) -> Self {
+    fn new(events: Vec<Stored>, published: Option<Instant>) -> Self {
         let bytes = events.iter().map(|e| e.record.json.len()).sum();
-        Self { events, bytes, encoded: Default::default() }
+        Self { events, bytes, published, encoded: Default::default() }
     }
 
     /// The chunk in one of the edge's encodings, made by the first reader that asks.
-    pub fn encoded(&self, encoding: usize, encode: impl FnOnce(&[Stored]) -> Bytes) -> Bytes {
-        self.encoded[encoding].get_or_init(|| encode(&self.events)).clone()
+    pub fn encoded(&self, encoding: usize, encode: impl FnOnce(&[Stored]) -> Encoded) -> &Encoded {
+        self.encoded[encoding].get_or_init(|| encode(&self.events))
+    }
+
+    /// The same, if somebody has asked before.
+    pub fn encoded_before(&self, encoding: usize) -> Option<&Encoded> {
+        self.encoded[encoding].get()
     }
 
     /// Seq of the first event; 0 for an empty page.
@@ -79,6 +104,11 @@ pub struct Feed {
     moved: Notify,
     readers: AtomicUsize,
     kept_bytes: usize,
+    /// Readers that want what is before the tail; while there are none, no pages are kept.
+    behind: AtomicUsize,
+    /// Pages that they share, newest last. One reader reads at a time; the
+    /// others wait, and mostly find what they want read.
+    pages: tokio::sync::Mutex<VecDeque<Arc<Chunk>>>,
 }
 
 impl Drop for Feed {
@@ -108,6 +138,8 @@ impl Feed {
             moved: Notify::new(),
             readers: AtomicUsize::new(0),
             kept_bytes: feeds.limits.kept_bytes,
+            behind: AtomicUsize::new(0),
+            pages: tokio::sync::Mutex::default(),
         }
     }
 
@@ -154,7 +186,7 @@ impl Feed {
                 }
                 Stored { record, prev_lifecycle }
             });
-            let chunk = Chunk::new(events.collect());
+            let chunk = Chunk::new(events.collect(), watched.then(Instant::now));
             tail.bytes += chunk.bytes;
             tail.chunks.push_back(Arc::new(chunk));
             let kept = if watched { self.kept_bytes } else { UNWATCHED_BYTES };
@@ -217,42 +249,18 @@ pub struct FeedLimits {
     pub subscriptions: usize,
 }
 
-/// How a subscription leaves the server, for the figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Transport {
-    WebSocket,
-    Sse,
-    LongPoll,
-}
-
-impl Transport {
-    const ALL: [(Transport, &'static str); 3] = [
-        (Transport::WebSocket, "websocket"),
-        (Transport::Sse, "sse"),
-        (Transport::LongPoll, "long_poll"),
-    ];
-}
-
 /// Every feed that somebody writes or watches.
 pub struct Feeds {
     store: Arc<dyn ExecutionStore>,
     limits: FeedLimits,
     feeds: Mutex<HashMap<Key, Weak<Feed>>>,
-    subscribers: [AtomicUsize; 3],
-    lagging: AtomicUsize,
+    deliveries: Arc<Deliveries>,
 }
 
 impl Feeds {
     /// No feeds yet.
     pub fn new(store: Arc<dyn ExecutionStore>, limits: FeedLimits) -> Self {
-        Self {
-            store,
-            limits,
-            feeds: Mutex::default(),
-            subscribers: Default::default(),
-            lagging: AtomicUsize::new(0),
-        }
+        Self { store, limits, feeds: Mutex::default(), deliveries: Arc::default() }
     }
 
     fn listed(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Weak<Feed>>> {
@@ -272,6 +280,22 @@ impl Feeds {
         feed
     }
 
+    /// Where the edge reports what it wrote.
+    pub fn outbound(&self) -> Outbound {
+        Outbound(Arc::clone(&self.deliveries))
+    }
+
+    /// Counts one more reader.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] at the bound on subscriptions.
+    pub(crate) fn watching(&self, transport: Transport) -> Result<Watching, Error> {
+        if self.deliveries.readers() >= self.limits.subscriptions {
+            return Err(Error::Overloaded { what: "feed.max_subscriptions", retry_after: 5 });
+        }
+        Ok(Watching::new(&self.deliveries, transport))
+    }
+
     /// A cursor that goes on after `position`. The feed's head must be known.
     ///
     /// # Errors
@@ -284,11 +308,7 @@ impl Feeds {
         position: u64,
         transport: Transport,
     ) -> Result<Cursor, Error> {
-        let all: usize = self.subscribers.iter().map(|n| n.load(Ordering::Relaxed)).sum();
-        if all >= self.limits.subscriptions {
-            return Err(Error::Overloaded { what: "feed.max_subscriptions", retry_after: 5 });
-        }
-        self.subscribers[transport as usize].fetch_add(1, Ordering::Relaxed);
+        let watching = self.watching(transport)?;
         feed.readers.fetch_add(1, Ordering::AcqRel);
         Ok(Cursor {
             feeds: Arc::clone(self),
@@ -296,10 +316,9 @@ impl Feeds {
             namespace,
             id,
             position,
-            transport,
+            watching,
+            behind: false,
             lifecycle_only: false,
-            was_live: false,
-            lagging: false,
             ended: false,
         })
     }
@@ -321,21 +340,13 @@ impl Feeds {
             store.events(&namespace, id, after, until, lifecycle_only, limits)
         })
         .await??;
-        Ok((Arc::new(Chunk::new(page.events)), page.more))
+        Ok((Arc::new(Chunk::new(page.events, None)), page.more))
     }
 
-    /// Subscribers by transport, how many are lagging, and feeds in memory.
+    /// Who watches, what went out, and feeds in memory.
     pub fn figures(&self) -> crate::views::FeedView {
-        let subscribers = Transport::ALL
-            .into_iter()
-            .map(|(t, name)| (name, self.subscribers[t as usize].load(Ordering::Relaxed)))
-            .collect();
-        let feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
-        crate::views::FeedView {
-            subscribers,
-            lagging: self.lagging.load(Ordering::Relaxed),
-            feeds: feeds.values().filter(|f| f.strong_count() > 0).count(),
-        }
+        let feeds = self.listed().values().filter(|f| f.strong_count() > 0).count();
+        self.deliveries.view(feeds)
     }
 }
 
@@ -380,10 +391,10 @@ pub struct Cursor {
     namespace: Namespace,
     id: ExecutionId,
     position: u64,
-    transport: Transport,
+    watching: Watching,
+    /// Counted as such in the feed.
+    behind: bool,
     lifecycle_only: bool,
-    was_live: bool,
-    lagging: bool,
     ended: bool,
 }
 
@@ -418,19 +429,22 @@ impl Cursor {
             let mut moved = std::pin::pin!(moved);
             // Registered before looking, so that nothing published in between is missed.
             moved.as_mut().enable();
-            match self.feed.look(self.position) {
-                Look::Chunk(_) | Look::CaughtUp if self.lagging => {
-                    self.set_lagging(false);
+            let look = feed.look(self.position);
+            self.set_behind(matches!(look, Look::Behind(_)));
+            match look {
+                Look::Chunk(_) | Look::CaughtUp if self.watching.pace() == Pace::Lagging => {
+                    self.watching.set_pace(Pace::Live);
                     return Ok(Next::Live { seq: self.position });
                 }
                 Look::Chunk(chunk) => {
-                    self.was_live = true;
-                    let new = chunk.events.partition_point(|e| e.record.seq <= self.position);
-                    self.position = chunk.last();
-                    return Ok(Next::Events(chunk, new));
+                    self.watching.set_pace(Pace::Live);
+                    if let Some(published) = chunk.published {
+                        self.watching.took(published.elapsed());
+                    }
+                    return Ok(self.pass(chunk));
                 }
-                Look::Behind(head) if self.was_live && !self.lagging => {
-                    self.set_lagging(true);
+                Look::Behind(head) if self.watching.pace() == Pace::Live => {
+                    self.watching.set_pace(Pace::Lagging);
                     return Ok(Next::Lag { at: self.position, head });
                 }
                 Look::Behind(head) => {
@@ -443,50 +457,93 @@ impl Cursor {
                     return Ok(Next::End { seq, phase });
                 }
                 Look::Ended(..) | Look::CaughtUp => {
-                    self.was_live = true;
+                    self.watching.set_pace(Pace::Live);
                     moved.await;
                 }
             }
         }
     }
 
-    async fn page(&mut self, head: u64) -> Result<Option<Next>, Error> {
-        let limit = self.feeds.limits.page.events;
-        let range = (self.position, head);
-        let (chunk, more) =
-            self.feeds.page(&self.namespace, self.id, range, self.lifecycle_only, limit).await?;
-        self.position = match (more, chunk.last()) {
-            (true, last) if last > 0 => last,
-            (_, last) if self.lifecycle_only => head.max(last),
-            // Only a finished log can be purged; anything else is damage.
-            (_, 0) if self.feed.head().1.is_some() => {
-                self.position = head;
-                return Ok(Some(Next::Reset { oldest: head + 1, reason: "purged" }));
+    fn set_behind(&mut self, behind: bool) {
+        match (self.behind, behind) {
+            (false, true) => {
+                self.feed.behind.fetch_add(1, Ordering::AcqRel);
             }
-            (_, 0) => {
-                return Err(Error::Corrupt(format!("{}: events {range:?} are missing", self.id)));
+            (true, false) if self.feed.behind.fetch_sub(1, Ordering::AcqRel) == 1 => {
+                // Whoever holds the lock is a reader that comes, and will go as well.
+                if let Ok(mut pages) = self.feed.pages.try_lock() {
+                    pages.clear();
+                }
             }
-            (_, last) => last,
-        };
-        Ok((!chunk.events.is_empty()).then_some(Next::Events(chunk, 0)))
+            (true, false) | (true, true) | (false, false) => {}
+        }
+        self.behind = behind;
     }
 
-    fn set_lagging(&mut self, lagging: bool) {
-        if lagging {
-            self.feeds.lagging.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.feeds.lagging.fetch_sub(1, Ordering::Relaxed);
+    /// Moves to the end of a chunk that holds the next event.
+    fn pass(&mut self, chunk: Arc<Chunk>) -> Next {
+        let new = chunk.events.partition_point(|e| e.record.seq <= self.position);
+        self.position = chunk.last();
+        Next::Events(chunk, new)
+    }
+
+    async fn page(&mut self, head: u64) -> Result<Option<Next>, Error> {
+        if self.lifecycle_only {
+            return self.lifecycle_page(head).await;
         }
-        self.lagging = lagging;
+        let feed = Arc::clone(&self.feed);
+        let mut pages = feed.pages.lock().await;
+        let holds_next =
+            |page: &&Arc<Chunk>| page.first() <= self.position + 1 && self.position < page.last();
+        if let Some(page) = pages.iter().find(holds_next).map(Arc::clone) {
+            drop(pages);
+            return Ok(Some(self.pass(page)));
+        }
+        let limit = self.feeds.limits.page.events;
+        // Pages begin at fixed places, so that readers in different ones meet; where a page is
+        // full of bytes before it comes to what is wanted, the next one begins with that.
+        let place = self.position - self.position % (limit as u64);
+        let mut chunk = self.read(place, head).await?;
+        if chunk.last() <= self.position && place < self.position && chunk.last() > 0 {
+            chunk = self.read(self.position, head).await?;
+        }
+        if chunk.last() > self.position {
+            if pages.len() == SHARED_PAGES {
+                pages.pop_front();
+            }
+            pages.push_back(Arc::clone(&chunk));
+            return Ok(Some(self.pass(chunk)));
+        }
+        // Only a finished log can be purged; anything else is damage.
+        if feed.head().1.is_some() {
+            self.position = head;
+            return Ok(Some(Next::Reset { oldest: head + 1, reason: "purged" }));
+        }
+        let (id, position) = (self.id, self.position);
+        Err(Error::Corrupt(format!("{id}: events after {position} are missing up to {head}")))
+    }
+
+    async fn read(&self, after: u64, head: u64) -> Result<Arc<Chunk>, Error> {
+        let limit = self.feeds.limits.page.events;
+        let range = (after, head);
+        Ok(self.feeds.page(&self.namespace, self.id, range, false, limit).await?.0)
+    }
+
+    async fn lifecycle_page(&mut self, head: u64) -> Result<Option<Next>, Error> {
+        let limit = self.feeds.limits.page.events;
+        let range = (self.position, head);
+        let (chunk, more) = self.feeds.page(&self.namespace, self.id, range, true, limit).await?;
+        self.position = match (more, chunk.last()) {
+            (true, last) if last > 0 => last,
+            (_, last) => head.max(last),
+        };
+        Ok((!chunk.events.is_empty()).then_some(Next::Events(chunk, 0)))
     }
 }
 
 impl Drop for Cursor {
     fn drop(&mut self) {
-        if self.lagging {
-            self.set_lagging(false);
-        }
+        self.set_behind(false);
         self.feed.readers.fetch_sub(1, Ordering::AcqRel);
-        self.feeds.subscribers[self.transport as usize].fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -18,10 +18,12 @@ use crate::{
     blocking,
     board::QueueKey,
     core::Core,
+    delivery::{Outbound, Transport},
     directory::Directory,
     evidence,
     explain::{Around, explain},
-    feed::{Chunk, Cursor, Transport},
+    feed::{Chunk, Cursor},
+    live::{Change, LiveList, Row},
     queues::{self, Alive, Ask, Delivery, Queues},
     streams::{Reading, Streams},
     supervisor::Watch,
@@ -29,7 +31,7 @@ use crate::{
         ActorsView, Beat, BootReport, Created, Dispatch, Error, Explanation, Granted, QueueView,
         RunnerView, StoreView, SupervisorView, View,
     },
-    writer::Wants,
+    writer::{Wants, facets},
 };
 
 /// A request for an execution.
@@ -249,11 +251,22 @@ impl Handle {
         let core = Arc::clone(&self.0.core);
         blocking(move || {
             let listing = store.list(&query)?;
-            let executions =
-                listing.rows.into_iter().map(|row| freshen(&core, row.id, &row.json, row.head));
+            let executions = listing
+                .rows
+                .into_iter()
+                .map(|row| freshen(&core, row.id, &row.json, Some(row.head)).map(|(_, json)| json));
             Ok(Listed { executions: executions.collect::<Result<_, Error>>()?, next: listing.next })
         })
         .await?
+    }
+
+    /// The same list, and then whatever changes in it. `query.limit` bounds the rows that stand
+    /// at its beginning.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] at the bound on subscriptions.
+    pub fn follow_list(&self, query: Query, transport: Transport) -> Result<LiveList, Error> {
+        LiveList::new(&self.0.core, query, transport)
     }
 
     /// A new execution of what a terminal one was asked to do.
@@ -287,7 +300,12 @@ impl Handle {
             // The journal learns that the store is unhealthy, and brings it back.
             self.0.directory.probe_store(namespace, id);
         }
-        purged?;
+        if purged? && self.0.core.changes.are_followed() {
+            let row = Row::Gone(facets(&state));
+            let namespace = namespace.clone();
+            let gone = Change { namespace, id, seq: state.seq, events: Vec::new(), row };
+            self.0.core.changes.publish(gone);
+        }
         Ok(())
     }
 
@@ -344,6 +362,11 @@ impl Handle {
         let (chunk, more) =
             self.0.core.feeds.page(namespace, id, range, lifecycle_only, limit).await?;
         Ok(EventPage { chunk, head, terminal, more })
+    }
+
+    /// Where to report what was written to watchers.
+    pub fn outbound(&self) -> Outbound {
+        self.0.core.feeds.outbound()
     }
 
     /// A cursor, and the state before it where that is asked for.
@@ -650,10 +673,17 @@ impl Drop for Waiting<'_> {
 
 /// A stored row with what has moved since without rewriting it: the head, and deadlines that signs
 /// of life move.
-fn freshen(core: &Core, id: ExecutionId, json: &Bytes, head: u64) -> Result<Bytes, Error> {
+/// A stored row with what moves without a lifecycle event: the deadline and, where it is known, the
+/// end of the log. Returns its seq as well.
+pub(crate) fn freshen(
+    core: &Core,
+    id: ExecutionId,
+    json: &Bytes,
+    head: Option<u64>,
+) -> Result<(u64, Bytes), Error> {
     let corrupt = |error: serde_json::Error| Error::Corrupt(format!("{id}: list row: {error}"));
     let mut execution: Execution<'_> = serde_json::from_slice(json).map_err(corrupt)?;
-    execution.seq = head;
+    execution.seq = head.unwrap_or(execution.seq);
     if !execution.phase.is_terminal() {
         let board = core.board();
         if let Some(standing) = board.standing(id) {
@@ -661,5 +691,6 @@ fn freshen(core: &Core, id: ExecutionId, json: &Bytes, head: u64) -> Result<Byte
             execution.deadline = standing.armed(signs).into_iter().min_by_key(|d| d.at);
         }
     }
-    serde_json::to_vec(&execution).map(Bytes::from).map_err(corrupt)
+    let json = serde_json::to_vec(&execution).map_err(corrupt)?;
+    Ok((execution.seq, json.into()))
 }

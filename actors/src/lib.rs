@@ -7,6 +7,7 @@
 pub mod board;
 pub mod clock;
 mod core;
+mod delivery;
 mod directory;
 mod evidence;
 mod execution;
@@ -15,6 +16,7 @@ pub mod feed;
 mod handle;
 mod home;
 pub mod journal;
+mod live;
 mod queues;
 pub mod recent;
 pub mod runners;
@@ -24,9 +26,11 @@ mod supervisor;
 pub mod views;
 mod writer;
 
-pub use feed::{Chunk, Cursor, ENCODINGS, Next, Transport};
+pub use delivery::{Outbound, Transport};
+pub use feed::{Chunk, Cursor, ENCODINGS, Encoded, Next};
 pub use handle::{Claim, Create, EventPage, Handle, Listed, Start, Subscription};
 pub use heartline_storage::{Cursor as ListCursor, Idempotency, Query, Stored};
+pub use live::{Change, ListNext, ListedRow, LiveList, Turn};
 pub use queues::Alive;
 pub use start::{BeforeCommand, Hooks, Running, StartError, start};
 pub use views::*;

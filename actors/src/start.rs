@@ -95,6 +95,7 @@ pub fn start(
                 tracing::error!(execution = %id, %error, "the log could not be read after the recovery");
             }
         }
+        core.changes.lose();
     }));
     let mut boot = restore(&core)?;
     boot.took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

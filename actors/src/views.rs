@@ -278,9 +278,39 @@ pub struct JournalView {
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct FeedView {
+    /// By transport.
     pub subscribers: BTreeMap<&'static str, usize>,
+    /// Of those, with all there is or reading from memory.
+    pub live: usize,
+    /// Of those, reading what was there when they came.
+    pub catching_up: usize,
+    /// Of those, fallen behind and reading from disk.
     pub lagging: usize,
+    /// Connections ended because they did not take what was sent.
+    pub cut: u64,
+    pub frames_out: u64,
+    pub bytes_out: u64,
+    /// From durable to taken by the transport, of events that reach their reader live.
+    pub publish_to_write: Latency,
+    /// Executions written or watched.
     pub feeds: usize,
+}
+
+/// A distribution of durations since the start.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Latency {
+    /// Upper bound of the median, in milliseconds; 0 when nothing was measured.
+    pub p50_ms: f64,
+    /// Upper bound of the 99th percentile.
+    pub p99_ms: f64,
+    /// How many were measured.
+    pub count: u64,
+    /// All together.
+    #[serde(skip)]
+    pub sum_seconds: f64,
+    /// Upper bound in seconds, and how many fell between it and the one before.
+    #[serde(skip)]
+    pub buckets: Vec<(f64, u64)>,
 }
 
 /// What was found and done at the last start.

@@ -16,7 +16,7 @@ use heartline_execution::{
     event::EventBody,
     state,
 };
-use heartline_storage::{Append, Facets, Idempotency, Record, Summary, encode_state};
+use heartline_storage::{Append, Facets, Idempotency, Record, Stored, Summary, encode_state};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -25,6 +25,7 @@ use crate::{
     core::Core,
     feed::Feed,
     journal::{Failure, Permit, Status, Unsettled},
+    live::{Change, Row},
     views::{Error, View},
 };
 
@@ -303,7 +304,8 @@ impl Writer {
         answering: Answering,
     ) {
         let Decision { events, reply } = decision;
-        let expected_seq = self.state.as_ref().map_or(0, |s| s.seq);
+        let (expected_seq, lifecycle_before) =
+            self.state.as_ref().map_or((0, 0), |s| (s.seq, s.lifecycle_seq));
         let records = encode(&events);
         for event in &events {
             if let Err(error) = state::apply(&mut self.state, event) {
@@ -341,7 +343,7 @@ impl Writer {
                     Some(self.view_of(json.clone(), full))
                 }
             };
-            summary = Some(Summary { json, facets: after, before });
+            summary = Some(Arc::new(Summary { json, facets: after, before }));
         }
         if view.is_none() {
             view = self.view_as(wants);
@@ -352,12 +354,13 @@ impl Writer {
             expected_seq,
             records,
             standing: standing.clone(),
-            summary,
+            summary: summary.clone(),
             snapshot,
             idempotency,
         };
         let after = AfterCommit {
             core: Arc::clone(&self.core),
+            namespace: self.namespace.clone(),
             id: self.id,
             feed: Arc::clone(&self.feed),
             status: Arc::clone(&self.status),
@@ -365,6 +368,8 @@ impl Writer {
             nudge: Arc::clone(&self.nudge),
             pulse: self.pulse.clone(),
             standing,
+            summary,
+            lifecycle_before,
             spoke: spoke(&events),
             ended: over.then(|| self.phase()),
             answer: Answer { reply, view },
@@ -464,7 +469,8 @@ fn spoke(events: &[Event]) -> bool {
     })
 }
 
-fn facets(state: &State) -> Facets {
+/// What a list finds a state by.
+pub(crate) fn facets(state: &State) -> Facets {
     Facets {
         kind: state.id.kind(),
         phase: state.phase,
@@ -509,6 +515,7 @@ fn content_len(content: &Content) -> usize {
 /// Durable, then visible, then acted on, then told.
 struct AfterCommit {
     core: Arc<Core>,
+    namespace: Namespace,
     id: ExecutionId,
     feed: Arc<Feed>,
     status: Arc<Status>,
@@ -516,6 +523,10 @@ struct AfterCommit {
     nudge: Nudge,
     pulse: Option<Arc<Pulse>>,
     standing: Option<heartline_execution::Standing>,
+    /// The new row of the lists.
+    summary: Option<Arc<Summary>>,
+    /// Seq of the lifecycle event before these.
+    lifecycle_before: u64,
     spoke: bool,
     ended: Option<Phase>,
     answer: Answer,
@@ -533,6 +544,17 @@ impl AfterCommit {
                 return;
             }
         };
+        if let Some(summary) = self.summary
+            && self.core.changes.are_followed()
+        {
+            self.core.changes.publish(Change {
+                namespace: self.namespace,
+                id: self.id,
+                seq: records.last().map_or(0, |record| record.seq),
+                events: lifecycle_of(&records, self.lifecycle_before),
+                row: Row::Is(summary),
+            });
+        }
         self.feed.publish(records, self.ended);
         if self.spoke
             && let Some(pulse) = &self.pulse
@@ -553,6 +575,17 @@ impl AfterCommit {
             (self.nudge)();
         }
     }
+}
+
+/// The lifecycle events among `records`, each with the one before it.
+fn lifecycle_of(records: &[Record], mut before: u64) -> Vec<Stored> {
+    let lifecycle = records.iter().filter(|record| record.lifecycle);
+    lifecycle
+        .map(|record| {
+            let prev_lifecycle = std::mem::replace(&mut before, record.seq);
+            Stored { record: record.clone(), prev_lifecycle }
+        })
+        .collect()
 }
 
 impl From<Failure> for Error {

@@ -51,6 +51,16 @@ pub(crate) enum Workload {
     Restart(Restart),
     /// Memory of executions nobody watches
     Idle(Idle),
+    /// One execution, many watchers: from publishing an event to having received it
+    Deliver(Deliver),
+    /// One execution, many watchers: as many events as they can be given
+    Fanout(Fanout),
+    /// Memory of watchers that have nothing to read
+    Watchers(Watchers),
+    /// Watchers that all come back at once, each behind
+    Stampede(Stampede),
+    /// Watchers that stop reading, and others beside them
+    Stalled(Stalled),
     /// Every workload with the figures it is judged by, each on a fresh server
     All(All),
 }
@@ -62,7 +72,7 @@ pub(crate) enum Transport {
     Http,
 }
 
-/// What to compare with.
+/// What to compare ingest with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Peer {
     /// The server of the crate `durable-streams`, with `--durability wal`
@@ -177,6 +187,141 @@ pub(crate) struct Idle {
     pub(crate) rounds: usize,
 }
 
+/// What to compare watching with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WatchedPeer {
+    /// The server of the crate `durable-streams`, with `--durability wal`
+    DurableStreams,
+    /// Redis Streams, with `--appendfsync always`
+    Redis,
+}
+
+/// Options of workloads that compare watching.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ComparedWith {
+    /// Give another server the same load, in turns
+    #[arg(long, value_enum)]
+    pub(crate) peer: Option<WatchedPeer>,
+    /// The other server; looked for in PATH unless named
+    #[arg(long, value_name = "PATH")]
+    pub(crate) peer_bin: Option<PathBuf>,
+}
+
+/// Options of `deliver`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Deliver {
+    /// Watchers, each with a WebSocket of its own
+    #[arg(long, default_value_t = 100, value_parser = count)]
+    pub(crate) watchers: usize,
+    /// Events a second, one for each request
+    #[arg(long, default_value_t = 100, value_parser = count)]
+    pub(crate) rate: usize,
+    /// Seconds measured
+    #[arg(long, default_value_t = 10, value_parser = seconds)]
+    pub(crate) seconds: u64,
+    /// Seconds of load before
+    #[arg(long, default_value_t = 2)]
+    pub(crate) warmup: u64,
+    /// Bytes of an event's data
+    #[arg(long, default_value_t = 256)]
+    pub(crate) size: usize,
+    #[command(flatten)]
+    pub(crate) compared: ComparedWith,
+}
+
+impl Deliver {
+    /// What the figures are judged by.
+    pub(crate) fn judged(watchers: usize, rate: usize, all: &All) -> Self {
+        let compared = ComparedWith::default();
+        Self { watchers, rate, seconds: all.seconds, warmup: 2, size: 256, compared }
+    }
+}
+
+/// Options of `fanout`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Fanout {
+    /// Watchers, each with a WebSocket of its own
+    #[arg(long, default_value_t = 1_000, value_parser = count)]
+    pub(crate) watchers: usize,
+    /// Events per request
+    #[arg(long, default_value_t = 100, value_parser = count)]
+    pub(crate) batch: usize,
+    /// Requests that may be ahead of the slowest watcher
+    #[arg(long, default_value_t = 4, value_parser = seconds)]
+    pub(crate) ahead: u64,
+    /// Seconds measured
+    #[arg(long, default_value_t = 10, value_parser = seconds)]
+    pub(crate) seconds: u64,
+    /// Seconds of load before
+    #[arg(long, default_value_t = 2)]
+    pub(crate) warmup: u64,
+    /// Bytes of an event's data
+    #[arg(long, default_value_t = 256)]
+    pub(crate) size: usize,
+    #[command(flatten)]
+    pub(crate) compared: ComparedWith,
+}
+
+impl Fanout {
+    /// What the figures are judged by.
+    pub(crate) fn judged(all: &All) -> Self {
+        Self {
+            watchers: 1_000,
+            batch: 100,
+            ahead: 4,
+            seconds: all.seconds,
+            warmup: 2,
+            size: 256,
+            compared: ComparedWith::default(),
+        }
+    }
+}
+
+/// Options of `watchers`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Watchers {
+    /// Watchers of one execution, and as many again of an execution each
+    #[arg(long, default_value_t = 4_000, value_parser = count)]
+    pub(crate) watchers: usize,
+}
+
+/// Options of `stampede`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Stampede {
+    /// Watchers that connect at once
+    #[arg(long, default_value_t = 5_000, value_parser = count)]
+    pub(crate) watchers: usize,
+    /// Events that each is behind
+    #[arg(long, default_value_t = 1_000, value_parser = seconds)]
+    pub(crate) behind: u64,
+    /// Bytes of an event's data
+    #[arg(long, default_value_t = 256)]
+    pub(crate) size: usize,
+}
+
+/// Options of `stalled`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Stalled {
+    /// Watchers that stop reading
+    #[arg(long, default_value_t = 200, value_parser = count)]
+    pub(crate) stalled: usize,
+    /// Watchers that read
+    #[arg(long, default_value_t = 10, value_parser = count)]
+    pub(crate) watchers: usize,
+    /// Event data written with and without the stalled ones, MiB each
+    #[arg(long, default_value_t = 40, value_parser = count)]
+    pub(crate) mebibytes: usize,
+    /// Seconds in which it is written
+    #[arg(long, default_value_t = 10, value_parser = seconds)]
+    pub(crate) seconds: u64,
+    /// Events per request
+    #[arg(long, default_value_t = 100, value_parser = count)]
+    pub(crate) batch: usize,
+    /// Bytes of an event's data
+    #[arg(long, default_value_t = 256)]
+    pub(crate) size: usize,
+}
+
 /// Options of `all`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct All {
@@ -232,6 +377,11 @@ mod tests {
             "timers --armed 100000 --due-per-second 1000 --seconds 10",
             "--data-dir /var/tmp restart --live 100000",
             "idle --live 100000 --terminal 100000",
+            "deliver --watchers 1000 --rate 20 --peer redis",
+            "fanout --watchers 1000 --batch 100 --peer durable-streams",
+            "watchers --watchers 4000",
+            "stampede --watchers 5000 --behind 1000",
+            "stalled --stalled 200 --mebibytes 40",
             "all --server 127.0.0.1:7400 --server-pid 1",
         ] {
             let words = ["heartline-bench"].into_iter().chain(line.split(' '));

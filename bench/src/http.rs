@@ -12,5 +12,6 @@ mod spread;
 
 pub(crate) use connections::{Connections, Received};
 pub(crate) use control::fetch;
+pub(crate) use reply::Head;
 pub(crate) use request::{Host, Patch, number};
 pub(crate) use spread::spread;

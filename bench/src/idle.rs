@@ -93,6 +93,11 @@ fn end_some(address: SocketAddr, count: usize) -> Result<()> {
 fn at_rest(server: &Server) -> Result<Sample> {
     let empty = |view: &Supervisor| view.actors.executions == 0;
     Supervisor::wait_until(server.address(), "actors to leave memory", PATIENCE, empty)?;
+    memory_at_rest(server)
+}
+
+/// The server's memory once it has stopped changing.
+pub(crate) fn memory_at_rest(server: &Server) -> Result<Sample> {
     let begun = Instant::now();
     let mut last = server.sample()?;
     let mut steady = 0;

@@ -12,7 +12,7 @@ use crate::{
     arguments::Common,
     error::{Doing, Error, Result},
     limits::Limits,
-    process::{Sample, mebibytes},
+    process::{Sample, Usage, mebibytes, raise_open_files},
     report::Report,
     server::{Launch, Server, beside_this_binary},
     supervisor::Supervisor,
@@ -48,6 +48,7 @@ pub(crate) struct Trial {
 impl Lab {
     /// Checks the disk and finds the server.
     pub(crate) fn new(common: Common) -> Result<Self> {
+        raise_open_files()?;
         let base = fs::canonicalize(&common.data_dir)
             .doing(format!("finding {}", common.data_dir.display()))?;
         let file_system = file_system_of(&base)?;
@@ -90,6 +91,7 @@ impl Lab {
                     .collect(),
                 log: self.folder.path().join("server.log"),
                 ready_path: Some("/readyz"),
+                address: None,
             }),
             (_, _, None) => Err(Error::Setup("--server needs --server-pid".to_owned())),
         }
@@ -145,13 +147,22 @@ impl Reading {
         Ok(Self { server: server.sample()?, bench: Sample::take(std::process::id())? })
     }
 
+    /// Processor time since `earlier`: the server's and the load generator's.
+    pub(crate) fn since(&self, earlier: &Reading) -> (Usage, Usage) {
+        (self.server.since(&earlier.server), self.bench.since(&earlier.bench))
+    }
+
     /// Adds processor time since `earlier`.
     pub(crate) fn report_cpu(&self, earlier: &Reading, report: &mut Report) {
-        let server = self.server.since(&earlier.server);
-        report.row("server_cpu", server.text(), server);
-        let bench = self.bench.since(&earlier.bench);
-        report.row("bench_cpu", bench.text(), bench);
+        let (server, bench) = self.since(earlier);
+        report_usage(&server, &bench, report);
     }
+}
+
+/// Adds processor time.
+pub(crate) fn report_usage(server: &Usage, bench: &Usage, report: &mut Report) {
+    report.row("server_cpu", server.text(), server);
+    report.row("bench_cpu", bench.text(), bench);
 }
 
 /// Adds the server's memory before and after a load.

@@ -5,6 +5,10 @@
 //! missing. Deliberately absent: load from several machines, and any use of the server's insides.
 
 mod arguments;
+mod audience;
+mod broadcast;
+mod crowd;
+mod deliver;
 mod error;
 mod http;
 mod idle;
@@ -14,12 +18,16 @@ mod latency;
 mod lifecycle;
 mod limits;
 mod pace;
+mod peers;
 mod poller;
 mod population;
 mod process;
+mod publish;
 mod report;
 mod restart;
 mod server;
+mod stage;
+mod stalled;
 mod supervisor;
 mod timers;
 mod watcher;
@@ -28,7 +36,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use arguments::{All, Arguments, Ingest, Lifecycle, Restart, Timers, Workload};
+use arguments::{All, Arguments, Deliver, Fanout, Ingest, Lifecycle, Restart, Timers, Workload};
 use error::Result;
 use lab::Lab;
 use report::Report;
@@ -69,6 +77,11 @@ fn run(lab: &Lab, workload: &Workload, json: bool) -> Result<Report> {
         Workload::Timers(options) => timers::run(lab, options),
         Workload::Restart(options) => restart::run(lab, options),
         Workload::Idle(options) => idle::run(lab, options),
+        Workload::Deliver(options) => deliver::run(lab, options),
+        Workload::Fanout(options) => deliver::fanout(lab, options),
+        Workload::Watchers(options) => audience::watchers(lab, options),
+        Workload::Stampede(options) => audience::stampede(lab, options),
+        Workload::Stalled(options) => stalled::run(lab, options),
         Workload::All(_) => unreachable!("`steps` takes it apart"),
     }?;
     println!("{}", report.text());
@@ -83,10 +96,15 @@ fn steps(workload: Workload) -> Vec<Workload> {
     let Workload::All(all) = workload else { return vec![workload] };
     let ingest = |producers, batch| Workload::Ingest(Ingest::judged(producers, batch, &all));
     let All { seconds, live, .. } = all;
+    let deliver = |watchers, rate| Workload::Deliver(Deliver::judged(watchers, rate, &all));
     vec![
         ingest(128, 1),
         ingest(1, 1),
         ingest(16, 100),
+        deliver(1, 100),
+        deliver(100, 100),
+        deliver(1_000, 20),
+        Workload::Fanout(Fanout::judged(&all)),
         Workload::Lifecycle(Lifecycle { in_flight: 64, seconds, warmup: 2, sockets: 4 }),
         Workload::Timers(Timers { armed: live, due_per_second: 1_000, seconds, watched: 200 }),
         Workload::Restart(Restart { live, leased: None }),

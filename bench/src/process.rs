@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 
 use crate::error::{Doing, Error, Result};
@@ -60,6 +61,12 @@ impl Sample {
 }
 
 impl Usage {
+    /// Both together, over `seconds` in all.
+    pub(crate) fn and(&self, other: &Usage, seconds: f64) -> Usage {
+        let (user_s, system_s) = (self.user_s + other.user_s, self.system_s + other.system_s);
+        Usage { user_s, system_s, percent_of_a_core: (user_s + system_s) / seconds * 100.0 }
+    }
+
     /// For people.
     pub(crate) fn text(&self) -> String {
         format!(
@@ -67,6 +74,14 @@ impl Usage {
             self.user_s, self.system_s, self.percent_of_a_core
         )
     }
+}
+
+/// Lets this process, and the servers it starts, open as many files as the machine allows: a
+/// watcher is one on each side.
+pub(crate) fn raise_open_files() -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    setrlimit(Resource::Nofile, raised).doing("raising the limit of open files")
 }
 
 /// `bytes` in mebibytes, for people.
@@ -99,6 +114,13 @@ mod tests {
     fn this_process_can_be_read() {
         let sample = Sample::take(std::process::id()).unwrap();
         assert!(sample.rss > 0 && sample.rss_anon <= sample.rss);
+    }
+
+    #[test]
+    fn usage_of_two_runs_is_measured_by_the_time_of_both() {
+        let one = Usage { user_s: 1.0, system_s: 0.5, percent_of_a_core: 75.0 };
+        let both = one.and(&Usage { user_s: 0.5, system_s: 0.0, percent_of_a_core: 25.0 }, 4.0);
+        assert_eq!((both.user_s, both.system_s, both.percent_of_a_core), (1.5, 0.5, 50.0));
     }
 
     #[test]

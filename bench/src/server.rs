@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Read},
-    net::SocketAddr,
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     sync::mpsc,
@@ -55,6 +55,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) log: PathBuf,
     /// What answers `200` when it is ready; `None` when its address on stdout says so.
     pub(crate) ready_path: Option<&'static str>,
+    /// Where it will listen, when it does not print that; it is ready when it accepts.
+    pub(crate) address: Option<SocketAddr>,
 }
 
 impl Server {
@@ -81,10 +83,19 @@ impl Server {
             child: Some(running),
             ready_after: Duration::ZERO,
         };
-        let printed = address_printed(stdout).recv_timeout(START);
-        server.address = printed.map_err(|_| server.gone("printed no address"))?;
+        let printed = address_printed(stdout);
+        if let Some(address) = launch.address {
+            server.address = address;
+            server.wait_until("accept", begun, || TcpStream::connect(address).is_ok())?;
+        } else {
+            let printed = printed.recv_timeout(START);
+            server.address = printed.map_err(|_| server.gone("printed no address"))?;
+        }
         if let Some(path) = launch.ready_path {
-            server.wait_until_ready(path, begun)?;
+            // Refused connections and 503 both mean: not yet.
+            let address = server.address;
+            let ready = || matches!(http::fetch(address, path), Ok((200, _)));
+            server.wait_until("become ready", begun, ready)?;
         }
         server.ready_after = begun.elapsed();
         Ok(server)
@@ -119,15 +130,19 @@ impl Server {
         Ok(())
     }
 
-    fn wait_until_ready(&mut self, path: &str, begun: Instant) -> Result<()> {
-        // Refused connections and 503 both mean: not yet.
-        while !matches!(http::fetch(self.address, path), Ok((200, _))) {
+    fn wait_until(
+        &mut self,
+        what: &str,
+        begun: Instant,
+        mut settled: impl FnMut() -> bool,
+    ) -> Result<()> {
+        while !settled() {
             let ended = match self.child.as_mut() {
                 Some(running) => running.process.try_wait().doing("asking after the server")?,
                 None => None,
             };
             if ended.is_some() || begun.elapsed() > START {
-                return Err(self.gone("did not become ready"));
+                return Err(self.gone(&format!("did not {what}")));
             }
             pass(POLL);
         }
@@ -223,6 +238,7 @@ mod tests {
             arguments: vec!["-c".to_owned(), "echo 'no disk' >&2; exit 3".to_owned()],
             log: folder.path().join("server.log"),
             ready_path: Some("/readyz"),
+            address: None,
         };
         let error = Server::start(&launch).unwrap_err().to_string();
         assert!(error.contains("printed no address"), "{error}");

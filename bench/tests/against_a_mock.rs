@@ -6,7 +6,7 @@ mod mock;
 use std::process::{Command, Stdio};
 
 use mock::Flaw;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 struct Run {
     success: bool,
@@ -37,6 +37,9 @@ const INGEST: &[&str] = &["ingest", "--producers", "4", "--seconds", "1", "--war
 const LIFECYCLE: &[&str] = &["lifecycle", "--in-flight", "8", "--seconds", "1", "--warmup", "0"];
 const TIMERS: &[&str] =
     &["timers", "--armed", "50", "--due-per-second", "100", "--seconds", "1", "--watched", "10"];
+
+const DELIVER: &[&str] =
+    &["deliver", "--watchers", "3", "--rate", "100", "--seconds", "1", "--warmup", "0"];
 
 #[test]
 fn ingest_counts_acks_and_finds_every_event_again() {
@@ -126,4 +129,55 @@ fn restart_needs_a_server_of_its_own() {
     let run = bench(Flaw::None, &["restart", "--live", "10"]);
     assert!(!run.success);
     assert!(run.text.contains("leave --server away"), "{}", run.text);
+}
+
+#[test]
+fn every_watcher_is_delivered_every_event() {
+    let run = bench(Flaw::None, DELIVER);
+    assert!(run.success, "{}", run.text);
+    let audit = &run.json["audit"];
+    assert_eq!((&audit["published"], &audit["whole"]), (&json!(100), &json!(3)), "{}", run.text);
+    assert!(run.json["publish_to_receive"]["p50_us"].as_f64().unwrap() > 0.0);
+    for key in ["bytes_per_s", "deliveries_per_s", "ack_latency", "server_rss_peak"] {
+        assert!(!run.json[key].is_null(), "{key} in {}", run.text);
+    }
+}
+
+#[test]
+fn a_frame_dropped_repeated_or_swapped_ends_with_an_error() {
+    for flaw in [Flaw::DropsAFrame, Flaw::RepeatsAFrame, Flaw::SwapsFrames] {
+        let run = bench(flaw, DELIVER);
+        assert!(!run.success, "{flaw:?}: {}", run.text);
+        assert!(run.text.contains("FAILED: 0 of 3 watchers"), "{flaw:?}: {}", run.text);
+        assert!(run.json["audit"]["broken"].as_u64().unwrap() >= 3, "{flaw:?}: {}", run.text);
+    }
+}
+
+#[test]
+fn fanout_stays_within_its_window() {
+    let arguments = ["fanout", "--watchers", "3", "--batch", "5", "--ahead", "2", "--seconds", "1"];
+    let run = bench(Flaw::None, &arguments);
+    assert!(run.success, "{}", run.text);
+    assert!(run.json["audit"]["published"].as_u64().unwrap() > 0);
+    assert_eq!(run.json["audit"]["published"].as_u64().unwrap() % 5, 0);
+}
+
+#[test]
+fn idle_late_and_stalled_watchers_get_everything() {
+    for arguments in [
+        &["watchers", "--watchers", "20"][..],
+        &["stampede", "--watchers", "20", "--behind", "30"],
+        &["stalled", "--stalled", "5", "--watchers", "2", "--mebibytes", "1", "--seconds", "1"],
+    ] {
+        let run = bench(Flaw::None, arguments);
+        assert!(run.success, "{}", run.text);
+    }
+}
+
+#[test]
+fn a_peer_to_watch_that_is_not_installed_is_skipped_plainly() {
+    let peer = ["--peer", "redis", "--peer-bin", "/no/such/program"];
+    let run = bench(Flaw::None, &[DELIVER, &peer].concat());
+    assert!(run.success, "{}", run.text);
+    assert!(run.text.contains("apt-get install redis-server"), "{}", run.text);
 }

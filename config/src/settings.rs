@@ -212,6 +212,9 @@ settings! {
         /// Newest encoded events kept in memory for each watched execution.
         /// A reader further behind reads from disk; a larger value only saves such reads.
         frames_bytes: usize as "crate::form::bytes" = 256 * KIB, Bytes(4 * KIB as u64, GIB);
+        /// Newest changes of executions kept in memory while any live list is open.
+        /// A list further behind is sent anew; some thousand changes.
+        changes_bytes: usize as "crate::form::bytes" = 4 * MIB, Bytes(64 * KIB as u64, GIB);
         /// Most events of one page read from disk.
         page_events: usize = 512, Count(1, 100_000);
         /// Most bytes of one page read from disk; one larger event goes alone.
@@ -263,7 +266,9 @@ settings! {
         /// TCP_USER_TIMEOUT: the only timer that works while a socket is not being read.
         user_timeout: Duration as "crate::form::span" = secs(30), Span(secs(1), secs(3600));
         /// Frames encoded for a connection that its socket has not taken; nothing is pulled beyond.
-        send_buffer_bytes: usize as "crate::form::bytes" = 64 * KIB, Bytes(4 * KIB as u64, GIB);
+        /// A connection keeps the memory of the most it ever held, so this is also what each of them
+        /// may cost.
+        send_buffer_bytes: usize as "crate::form::bytes" = 16 * KIB, Bytes(4 * KIB as u64, GIB);
         /// Longest time a runner may take to register after it connected.
         hello_timeout: Duration as "crate::form::span" = secs(10), Span(ms(100), secs(600));
     }

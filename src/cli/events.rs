@@ -1,11 +1,11 @@
-//! `heartline events`: the log of an execution, as far as it goes.
+//! `heartline events`: the log of an execution, as far as it goes, or until it ends.
 
 use super::{
     Global,
     client::{Client, Error as ClientError},
     error::Error,
     exit::Exit,
-    follow::View,
+    follow::{self, View},
     output::Format,
     show::Screen,
     wire::{Event, EventPage},
@@ -23,8 +23,11 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 0, value_name = "SEQ")]
     after: u64,
     /// The most events.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "follow")]
     limit: Option<u64>,
+    /// Go on as they come, until it ends.
+    #[arg(short, long)]
+    follow: bool,
     /// All events, or the lifecycle only.
     #[arg(long, value_enum, default_value_t)]
     view: View,
@@ -38,6 +41,10 @@ pub(crate) async fn events(global: &Global, args: &Args) -> Result<Exit, Error> 
         Format::Table => Screen::Plain,
         format => Screen::new(format),
     };
+    if args.follow {
+        let show = |event: &Event| screen.event(event);
+        return follow::to_the_end(&client, &id, args.after, args.view, show).await;
+    }
     let pages = Pages { client: &client, id: &id, view: args.view };
     let limit = args.limit.unwrap_or(u64::MAX);
     pages.each(args.after, limit, |event| screen.event(event)).await?;

@@ -8,35 +8,28 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::{net::TcpStream, sync::mpsc, task::AbortHandle, time::Instant};
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream,
-    tungstenite::{self, Message, client::IntoClientRequest as _, http, protocol::WebSocketConfig},
-};
+use tokio::{sync::mpsc, task::AbortHandle, time::Instant};
 
 use super::{
     backoff::Backoff,
     client::{Client, Error},
+    error::Error as Failed,
+    exit::Exit,
     problem::Problem,
+    sanitise,
+    socket::{Break, Socket},
     wire::Event,
 };
 
 /// What is handed over and not yet read; more would only be memory.
 const HANDED_OVER: usize = 64;
-/// The server pings every 25 s; after more than two missed the connection is dead.
-const SILENCE: Duration = Duration::from_secs(60);
-/// Longer than this, the server is not there.
-const CONNECT: Duration = Duration::from_secs(5);
 /// How long a server may be away before a person's watcher gives up: a restart on a large store, a
 /// reboot.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 /// For followers that have something else to end them.
 pub(crate) const FOREVER: Duration = Duration::MAX;
-/// One message of the server: an event is at most 256 KiB, a snapshot holds the whole state.
-const MESSAGE_MAX: usize = 64 << 20;
 /// Times in a row that a subscription may leave a gap before that counts as an error.
 const GAPS: u32 = 3;
 
@@ -120,13 +113,35 @@ impl Follow {
     }
 }
 
+/// Shows every event after `after`, until the execution ends; how it ended.
+pub(crate) async fn to_the_end(
+    client: &Client,
+    id: &str,
+    after: u64,
+    view: View,
+    mut show: impl FnMut(&Event) -> Result<(), Failed>,
+) -> Result<Exit, Failed> {
+    let mut follow = Follow::start(client, id, after, view, PATIENCE);
+    while let Some(seen) = follow.next().await {
+        match seen? {
+            Seen::Event(event) => show(&event)?,
+            Seen::End => break,
+            // What is printed is for programs as well: what is about the connection goes elsewhere.
+            Seen::Lost { why } => {
+                eprintln!("-- connection lost ({}); resuming", sanitise::line(&why))
+            }
+            Seen::Back => eprintln!("-- connected again; nothing was missed"),
+            Seen::Reset { oldest, .. } => eprintln!("-- events before {oldest} are gone"),
+        }
+    }
+    Ok(Exit::of(&client.execution(id).await?))
+}
+
 impl Drop for Follow {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Any frame: the fields of those that matter to a single subscription.
 #[derive(Debug, Deserialize)]
@@ -153,18 +168,6 @@ struct WireProblem {
     problem: Problem,
 }
 
-/// Why a connection is over.
-enum Break {
-    /// The log is complete.
-    Done,
-    /// Nobody listens to this follower.
-    Unheard,
-    /// Try again.
-    Lost(String),
-    /// Trying again would not help.
-    Refused(Error),
-}
-
 struct Follower {
     client: Client,
     id: String,
@@ -182,7 +185,7 @@ impl Follower {
         let mut backoff = Backoff::default();
         loop {
             let before = self.cursor;
-            let (connected, ended) = match self.connect().await {
+            let (connected, ended) = match Socket::connect(&self.client).await {
                 Ok(socket) => (true, self.subscription(socket).await),
                 Err(ended) => (false, ended),
             };
@@ -222,98 +225,24 @@ impl Follower {
         let _unheard = self.told.send(last).await;
     }
 
-    async fn connect(&self) -> Result<Socket, Break> {
-        let wrong = |e: String| Break::Refused(Error::Address(e));
-        let mut request =
-            self.client.socket().into_client_request().map_err(|e| wrong(e.to_string()))?;
-        let headers = request.headers_mut();
-        let protocol = http::HeaderValue::from_static("heartline.v1.json");
-        headers.insert(http::header::SEC_WEBSOCKET_PROTOCOL, protocol);
-        if let Some(token) = self.client.token() {
-            let value = http::HeaderValue::from_str(&format!("Bearer {token}"))
-                .map_err(|_| wrong("the token has characters that no header takes".to_owned()))?;
-            headers.insert(http::header::AUTHORIZATION, value);
-        }
-        let config = WebSocketConfig::default()
-            .max_message_size(Some(MESSAGE_MAX))
-            .max_frame_size(Some(MESSAGE_MAX));
-        let connecting = tokio_tungstenite::connect_async_with_config(request, Some(config), true);
-        match tokio::time::timeout(CONNECT, connecting).await {
-            Ok(Ok((socket, _response))) => Ok(socket),
-            Ok(Err(tungstenite::Error::Http(reply))) => Err(self.refused(&reply)),
-            Ok(Err(error)) => Err(Break::Lost(error.to_string())),
-            Err(_elapsed) => Err(Break::Lost("it did not answer in time".to_owned())),
-        }
-    }
-
-    /// What an HTTP reply in place of an upgrade means.
-    fn refused(&self, reply: &http::Response<Option<Vec<u8>>>) -> Break {
-        let status = reply.status().as_u16();
-        let body = reply.body().as_deref().unwrap_or_default();
-        let problem = serde_json::from_slice::<Problem>(body).ok();
-        let error = match problem {
-            Some(problem) => Error::Problem(Box::new(Problem { status, ..problem })),
-            None => Error::Foreign {
-                server: self.client.server().to_owned(),
-                what: format!("{} to a WebSocket", reply.status()),
-            },
-        };
-        match status {
-            429 | 500.. => Break::Lost(error.brief()),
-            _ => Break::Refused(error),
-        }
-    }
-
     /// One connection, to its end.
     async fn subscription(&mut self, mut socket: Socket) -> Break {
         let subscribe = serde_json::json!({
             "op": "subscribe", "id": 1, "execution": self.id, "after": self.cursor,
             "view": self.view.as_str(), "snapshot": false,
         });
-        if let Err(error) = socket.send(Message::text(subscribe.to_string())).await {
-            return Break::Lost(error.to_string());
+        if let Err(ended) = socket.say(&subscribe).await {
+            return ended;
         }
         loop {
-            let message = match tokio::time::timeout(SILENCE, socket.next()).await {
-                Ok(Some(Ok(message))) => message,
-                Ok(Some(Err(error))) => return Break::Lost(error.to_string()),
-                Ok(None) => return Break::Lost("the server closed the connection".to_owned()),
-                Err(_elapsed) => return Break::Lost("the server went silent".to_owned()),
-            };
-            let text = match message {
-                Message::Text(text) => text,
-                Message::Close(close) => return Self::closed(close.as_ref()),
-                // tungstenite answers pings by itself.
-                Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_) => {
-                    continue;
-                }
+            let text = match socket.next().await {
+                Ok(text) => text,
+                Err(ended) => return ended,
             };
             if let Err(ended) = self.frame(&text).await {
-                // A polite close is a courtesy; the server manages without.
-                let _unread =
-                    tokio::time::timeout(Duration::from_millis(200), socket.close(None)).await;
+                socket.close().await;
                 return ended;
             }
-        }
-    }
-
-    /// By its code alone (a resume goes by seq): codes from 4400 to 4404 say that asking again
-    /// would be answered the same.
-    fn closed(close: Option<&tungstenite::protocol::CloseFrame>) -> Break {
-        match close {
-            Some(frame) if (4400..4405).contains(&u16::from(frame.code)) => {
-                let problem = Problem {
-                    status: u16::from(frame.code) - 4000,
-                    code: "closed".to_owned(),
-                    detail: frame.reason.to_string(),
-                    ..Problem::default()
-                };
-                Break::Refused(Error::Problem(Box::new(problem)))
-            }
-            Some(frame) => {
-                Break::Lost(format!("the server closed the connection ({})", frame.code))
-            }
-            None => Break::Lost("the server closed the connection".to_owned()),
         }
     }
 

@@ -5,7 +5,7 @@ use super::{
     error::Error,
     events::Pages,
     exit::Exit,
-    follow::{self, Follow, Seen, View},
+    follow::{self, View},
     output::{self, Format, Tone, paint},
     sanitise,
     wire::Event,
@@ -33,27 +33,13 @@ pub(crate) struct Args {
 pub(crate) async fn logs(global: &Global, args: &Args) -> Result<Exit, Error> {
     let client = global.client()?;
     let id = client.resolve(&args.execution).await?;
-    let mut show = |event: &Event| args.show(event, global.output);
+    let show = |event: &Event| args.show(event, global.output);
     if !args.follow {
         let pages = Pages { client: &client, id: &id, view: View::Full };
-        pages.each(0, u64::MAX, &mut show).await?;
+        pages.each(0, u64::MAX, show).await?;
         return Ok(Exit::OK);
     }
-    let mut follow = Follow::start(&client, &id, 0, View::Full, follow::PATIENCE);
-    while let Some(seen) = follow.next().await {
-        match seen? {
-            Seen::Event(event) => show(&event)?,
-            Seen::End => break,
-            // The log is for programs as well: what is about the connection goes elsewhere.
-            Seen::Lost { why } => {
-                eprintln!("-- connection lost ({}); resuming", sanitise::line(&why))
-            }
-            Seen::Back => eprintln!("-- connected again; nothing was missed"),
-            Seen::Reset { oldest, .. } => eprintln!("-- events before {oldest} are gone"),
-        }
-    }
-    let execution = client.execution(&id).await?;
-    Ok(Exit::of(&execution))
+    follow::to_the_end(&client, &id, 0, View::Full, show).await
 }
 
 impl Args {

@@ -31,7 +31,9 @@ mod sanitise;
 mod serve;
 mod show;
 mod signals;
+mod socket;
 mod supervisor;
+mod top;
 mod watch;
 mod wire;
 mod wrapper;
@@ -111,6 +113,8 @@ enum Command {
     Queues(queues::Args),
     /// List the runners.
     Runners(runners::Args),
+    /// Show executions and queues live.
+    Top(top::Args),
     /// Show how the server is doing.
     Supervisor(supervisor::Args),
     /// Check the server, the store and this machine.
@@ -158,6 +162,7 @@ async fn client_command(global: Global, command: Command) -> Result<Exit, Error>
         Command::Explain(args) => explain::explain(&global, &args).await,
         Command::Queues(args) => queues::queues(&global, &args).await,
         Command::Runners(args) => runners::runners(&global, &args).await,
+        Command::Top(args) => top::top(&global, &args).await,
         Command::Supervisor(args) => supervisor::supervisor(&global, &args).await,
         Command::Doctor(args) => doctor::doctor(&global, &args).await,
         Command::Serve(_) | Command::Demo(_) | Command::Guard | Command::Completion(_) => {

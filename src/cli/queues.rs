@@ -23,7 +23,7 @@ pub(crate) struct Queue {
     pub(crate) depth: u64,
     #[serde(default)]
     scheduled: u64,
-    in_progress: u64,
+    pub(crate) in_progress: u64,
     #[serde(default)]
     oldest_age: Option<String>,
     pub(crate) runners_live: u64,

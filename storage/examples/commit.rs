@@ -191,7 +191,7 @@ fn live(n: usize) -> [Append; 2] {
             expected_seq: seq - 1,
             records: vec![Record { seq, lifecycle: true, private, json: json.into() }],
             standing: Some(state.standing()),
-            summary: Some(summary),
+            summary: Some(summary.into()),
             snapshot: (seq == 2).then(|| encode_state(state)),
             idempotency: None,
         }

@@ -150,7 +150,8 @@ impl Writer {
                 rows.put_cf(families.live, key, &self.value);
             }
         }
-        if let Some(Summary { json, facets, before }) = summary {
+        if let Some(summary) = summary {
+            let Summary { json, facets, before } = &**summary;
             let change = Change::between(namespace, *id, before.as_ref(), facets);
             for key in change.removed {
                 rows.delete_cf(families.lists, key);

@@ -63,7 +63,7 @@ fn facets(fields: &mut Fields<'_>) -> Option<Facets> {
 
 impl Query {
     /// Whether an execution belongs in this list; the cursor and the limit are not looked at.
-    pub(crate) fn matches(&self, id: ExecutionId, facets: &Facets) -> bool {
+    pub fn matches(&self, id: ExecutionId, facets: &Facets) -> bool {
         let Self {
             namespace: _,
             phase,

@@ -119,7 +119,7 @@ pub struct Append {
     /// Replaces the live-index row; a standing that is over removes it. `None` leaves it.
     pub standing: Option<Standing>,
     /// Replaces the list rows. `None` leaves them.
-    pub summary: Option<Summary>,
+    pub summary: Option<std::sync::Arc<Summary>>,
     /// The state after the last record, from [`encode_state`]. `None` leaves the older one.
     pub snapshot: Option<Vec<u8>>,
     /// Remembered together with the creation.

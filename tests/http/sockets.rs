@@ -1,6 +1,6 @@
 //! `/v1/ws`: one execution by URL, many by operation, and clients that slip.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
@@ -27,11 +27,45 @@ use crate::{
     server::{BOUND, Server, errors_logged},
 };
 
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>, Frames);
+
+/// What `/asyncapi.json` says of the server's frames, by their `op`.
+struct Frames(BTreeMap<String, Vec<jsonschema::Validator>>);
+
+impl Frames {
+    async fn described(server: &Server) -> Self {
+        let document = server.get("/asyncapi.json").await;
+        let mut frames = BTreeMap::<_, Vec<_>>::new();
+        for message in document["operations"]["show"]["messages"].as_array().expect("messages") {
+            let path = |value: &Value| value["$ref"].as_str().expect("a $ref")[1..].to_owned();
+            let named = document.pointer(&path(message)).expect("in the channel");
+            let message = document.pointer(&path(named)).expect("a component");
+            let schema = json!({
+                "$ref": message["payload"]["$ref"], "unevaluatedProperties": false,
+                "components": document["components"],
+            });
+            let validator = jsonschema::validator_for(&schema).expect("a schema");
+            let op = message["name"].as_str().expect("an op").to_owned();
+            frames.entry(op).or_default().push(validator);
+        }
+        Self(frames)
+    }
+
+    /// Whatever the server says must be as described.
+    fn check(&self, frame: &Value) {
+        let op = frame["op"].as_str().expect("an op");
+        let of_op = self.0.get(op).unwrap_or_else(|| panic!("{op} is not described"));
+        if !of_op.iter().any(|described| described.is_valid(frame)) {
+            let errors = of_op.iter().flat_map(|described| described.iter_errors(frame));
+            let errors: Vec<_> = errors.map(|error| error.to_string()).collect();
+            panic!("{frame} is not as described: {errors:?}");
+        }
+    }
+}
 
 impl Socket {
     /// Opens a socket and hears its hello.
-    async fn open(server: &Server, query: &str) -> Self {
+    pub(crate) async fn open(server: &Server, query: &str) -> Self {
         let url = format!("ws://{}/v1/ws{query}", server.address);
         let mut request = url.into_client_request().expect("a request");
         request
@@ -39,7 +73,7 @@ impl Socket {
             .insert("sec-websocket-protocol", HeaderValue::from_static("heartline.v1.json"));
         let (socket, response) = connect_async(request).await.expect("a socket");
         assert_eq!(response.headers()["sec-websocket-protocol"], "heartline.v1.json");
-        let mut socket = Self(socket);
+        let mut socket = Self(socket, Frames::described(server).await);
         let hello = socket.next().await;
         assert_eq!((&hello["op"], &hello["heartbeat"]), (&json!("hello"), &json!("25s")));
         assert_eq!(hello["limits"]["message_bytes"], 1_048_576);
@@ -52,10 +86,14 @@ impl Socket {
     }
 
     /// The next text message.
-    async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         loop {
             match self.message().await {
-                Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
+                Message::Text(text) => {
+                    let frame = serde_json::from_str(&text).expect("JSON");
+                    self.1.check(&frame);
+                    return frame;
+                }
                 Message::Ping(_) | Message::Pong(_) => {}
                 other => panic!("{other:?} where a text was expected"),
             }
@@ -63,7 +101,7 @@ impl Socket {
     }
 
     /// Texts until one with this `op`, itself included.
-    async fn until(&mut self, op: &str) -> Vec<Value> {
+    pub(crate) async fn until(&mut self, op: &str) -> Vec<Value> {
         let mut all = Vec::new();
         loop {
             let next = self.next().await;
@@ -86,7 +124,7 @@ impl Socket {
         }
     }
 
-    async fn say(&mut self, text: impl ToString) {
+    pub(crate) async fn say(&mut self, text: impl ToString) {
         self.0.send(Message::text(text.to_string())).await.expect("sent");
     }
 
@@ -96,7 +134,7 @@ impl Socket {
     }
 }
 
-fn ops(all: &[Value]) -> Vec<&str> {
+pub(crate) fn ops(all: &[Value]) -> Vec<&str> {
     all.iter().map(|frame| frame["op"].as_str().expect("an op")).collect()
 }
 
@@ -343,7 +381,7 @@ async fn sockets_are_pinged_and_closed_when_the_server_stops() {
         Server::with(|config| config.websocket.ping_interval = Duration::from_millis(50));
     let (url, mut pings) = (format!("ws://{}/v1/ws", server.address), (0, 0));
     let (socket, _) = connect_async(url).await.expect("no subprotocol is asked for");
-    let mut socket = Socket(socket);
+    let mut socket = Socket(socket, Frames::described(&server).await);
     while pings.0 == 0 || pings.1 == 0 {
         match socket.message().await {
             Message::Ping(_) => pings.0 += 1,
@@ -352,12 +390,18 @@ async fn sockets_are_pinged_and_closed_when_the_server_stops() {
         }
     }
     server.begin_to_stop();
+    let mut after = None;
     let code = loop {
-        if let Message::Close(frame) = socket.message().await {
-            break u16::from(frame.expect("a code").code);
+        match socket.message().await {
+            Message::Close(frame) => break u16::from(frame.expect("a code").code),
+            Message::Text(text) if text.contains("reconnect") => after = Some(text.to_string()),
+            _ => {}
         }
     };
     assert_eq!(code, 1001);
+    let after: Value = serde_json::from_str(&after.expect("when to come back")).expect("JSON");
+    socket.1.check(&after);
+    assert!(after["after"].as_str().expect("a duration").ends_with('s'), "{after}");
 }
 
 #[tokio::test]
@@ -367,7 +411,7 @@ async fn the_echo_is_there_only_when_it_is_asked_for() {
     let server = Server::with(|config| config.debug.ws_echo = true);
     let (socket, _) =
         connect_async(format!("ws://{}/debug/echo", server.address)).await.expect("a socket");
-    let mut socket = Socket(socket);
+    let mut socket = Socket(socket, Frames::described(&server).await);
     for message in [Message::text("häuser"), Message::binary(vec![0, 255, 7]), Message::text("")] {
         socket.0.send(message.clone()).await.expect("sent");
         assert_eq!(socket.message().await, message);

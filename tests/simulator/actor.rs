@@ -309,7 +309,7 @@ impl Server {
             let before = actor.facets.replace(after.clone());
             let signs = actor.pulse.as_ref().map(|p| p.signs()).unwrap_or_default();
             let json = serde_json::to_vec(&state.execution(signs)).expect("plain JSON");
-            Summary { json: json.into(), facets: after, before }
+            Arc::new(Summary { json: json.into(), facets: after, before })
         });
         if env.suffers(Sabotage::EarlyShow) {
             env.harmed = true;

@@ -34,6 +34,7 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) draining: Draining,
     pub(crate) openapi: Bytes,
+    pub(crate) asyncapi: Bytes,
     ids: RequestIds,
 }
 
@@ -53,6 +54,7 @@ impl App {
             metrics: Metrics::new(),
             draining,
             openapi: crate::openapi::document(&config),
+            asyncapi: crate::asyncapi::document(&config),
             ids: RequestIds::new(),
             config,
         }

@@ -1,7 +1,20 @@
 //! The end of the server, seen by whatever waits or streams: long polls answer, streams end,
 //! sockets close with 1001.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
+
+/// Clients of a server that stops are asked to come back at some time between these: long enough
+/// for a restart, and spread so that they do not all come at once.
+const RECONNECT_AFTER: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(3));
+
+/// When one client should come back.
+pub(crate) fn reconnect_after() -> Duration {
+    let (least, most) = RECONNECT_AFTER;
+    let spread = u64::try_from((most - least).as_millis()).unwrap_or(u64::MAX);
+    least + Duration::from_millis(fastrand::u64(0..=spread))
+}
 
 /// Ends every wait once.
 #[derive(Debug)]

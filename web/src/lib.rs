@@ -6,6 +6,7 @@
 
 mod answer;
 mod app;
+mod asyncapi;
 mod body;
 mod connection;
 mod cors;
@@ -19,6 +20,7 @@ mod json;
 mod metrics;
 mod nearest;
 mod openapi;
+mod outgoing;
 mod query;
 mod routes;
 mod schema;

@@ -3,10 +3,10 @@
 
 use std::{fmt::Write as _, sync::atomic::AtomicU64, time::Duration};
 
-use heartline_actors::SupervisorView;
+use heartline_actors::{Latency, SupervisorView};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet, text::encode},
+    metrics::{MetricType, counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
@@ -208,8 +208,43 @@ fn register_figures(registry: &mut Registry, view: &SupervisorView, ready: bool)
         "Subscriptions by transport",
         view.feed.subscribers.iter().map(|(k, v)| (*k, *v)),
     );
-    gauge(r, "feed_lagging", "Subscriptions that read from disk", view.feed.lagging as f64);
+    gauges(
+        r,
+        "feed_paces",
+        "Subscriptions by how far they are behind",
+        [
+            ("live", view.feed.live),
+            ("catching_up", view.feed.catching_up),
+            ("lagging", view.feed.lagging),
+        ],
+    );
+    counter(r, "feed_cut", "Connections ended because they did not read", view.feed.cut);
+    counter(r, "feed_frames_out", "Frames and messages written to watchers", view.feed.frames_out);
+    counter(r, "feed_bytes_out", "Bytes written to watchers", view.feed.bytes_out);
+    r.register_with_unit(
+        "feed_publish_to_write",
+        "From durable to taken by a watcher's connection",
+        Unit::Seconds,
+        Counted(view.feed.publish_to_write.clone()),
+    );
     gauge(r, "feeds", "Executions written or watched", view.feed.feeds as f64);
+}
+
+/// A histogram that is counted elsewhere.
+#[derive(Debug)]
+struct Counted(Latency);
+
+impl EncodeMetric for Counted {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Latency { count, sum_seconds, buckets, .. } = &self.0;
+        // What stands for infinity in this library.
+        let buckets: Vec<_> = buckets.iter().map(|(le, n)| (le.min(f64::MAX), *n)).collect();
+        encoder.encode_histogram::<NoLabelSet>(*sum_seconds, *count, &buckets, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
+    }
 }
 
 #[cfg(test)]

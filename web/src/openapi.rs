@@ -32,6 +32,7 @@ use crate::{
         runner::cancelled,
         operations::queues, operations::queue, operations::runners, operations::runner, operations::supervisor,
         operations::livez, operations::readyz, operations::metrics, operations::openapi,
+        operations::asyncapi,
     ),
     components(schemas(schema::Problem, schema::FieldError, schema::ViewName, schema::Phase, schema::Kind, schema::ExecutionId, schema::Name, schema::Instant, schema::Duration)),
     tags(
@@ -130,7 +131,7 @@ fn problem(status: u16) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use serde_json::Value;
 
     use super::*;
@@ -157,7 +158,7 @@ mod tests {
         }
     }
 
-    fn collect(value: &Value, references: &mut Vec<String>) {
+    pub(crate) fn collect(value: &Value, references: &mut Vec<String>) {
         match value {
             Value::Object(map) => {
                 if let Some(Value::String(reference)) = map.get("$ref") {

@@ -100,6 +100,16 @@ pub(crate) fn wrong(name: &str, message: &str) -> Problem {
     Problem::at(Code::InvalidQuery, format!("?{}", quote(name)), message)
 }
 
+/// A label as lists are filtered by it.
+///
+/// # Errors
+/// What it should be.
+pub(crate) fn label_of(text: &str) -> Result<(String, String), &'static str> {
+    let pair = text.split_once(':').filter(|(key, _)| !key.is_empty());
+    pair.map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .ok_or("is a key and a value with a colon between them")
+}
+
 /// Percent-decoding of one name or value; `+` is a space, as forms send it.
 fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.bytes().any(|b| b == b'%' || b == b'+') {

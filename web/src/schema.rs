@@ -20,6 +20,7 @@ macro_rules! described {
         }
     )*};
 }
+pub(crate) use described;
 
 /// Agent or workflow.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

@@ -2,20 +2,21 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::stream;
 use heartline_actors::Next;
 use heartline_execution::ExecutionId;
 
 use crate::{
-    drain::Draining,
-    encode::{self, Framing},
+    drain::{Draining, reconnect_after},
+    encode::{self, Frames, Framing},
+    outgoing::Outgoing,
     view::Lens,
     watching::Watch,
 };
 
 /// How long a browser waits before it reconnects. Short: resuming costs the server little.
-const RETRY: &[u8] = b"retry: 1000\n\n";
+const RETRY: Duration = Duration::from_secs(1);
 /// Keeps proxies from closing a quiet stream.
 const COMMENT: &[u8] = b": still here\n\n";
 
@@ -26,7 +27,8 @@ pub(crate) struct Stream {
     draining: Draining,
     keep_alive: Duration,
     /// What is sent first.
-    greeting: Option<Bytes>,
+    greeting: Option<Frames>,
+    outgoing: Outgoing,
     ended: bool,
 }
 
@@ -36,8 +38,9 @@ impl Stream {
         mut watch: Watch,
         draining: Draining,
         keep_alive: Duration,
+        outgoing: Outgoing,
     ) -> Self {
-        let mut greeting = BytesMut::from(RETRY);
+        let mut greeting = retry(RETRY);
         if watch.ahead {
             greeting.extend_from_slice(&reset(id, "ahead_of_log", watch.oldest));
         }
@@ -48,18 +51,25 @@ impl Stream {
             greeting.extend_from_slice(&snapshot.full);
             greeting.extend_from_slice(b"\n\n");
         }
-        Self { id, watch, draining, keep_alive, greeting: Some(greeting.freeze()), ended: false }
+        let greeting = Some(one(greeting));
+        Self { id, watch, draining, keep_alive, greeting, outgoing, ended: false }
     }
 
     /// As a response body.
     pub(crate) fn into_bytes(self) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> {
         stream::unfold(Box::new(self), |mut stream| async move {
-            let bytes = stream.next().await?;
+            let bytes = match stream.outgoing.ask() {
+                Some(piece) => piece,
+                None => {
+                    let frames = stream.next().await?;
+                    stream.outgoing.give(frames)
+                }
+            };
             Some((Ok(bytes), stream))
         })
     }
 
-    async fn next(&mut self) -> Option<Bytes> {
+    async fn next(&mut self) -> Option<Frames> {
         if let Some(greeting) = self.greeting.take() {
             return Some(greeting);
         }
@@ -71,20 +81,23 @@ impl Stream {
         loop {
             let next = tokio::select! {
                 next = self.watch.cursor.next() => next,
-                () = &mut quiet => return Some(Bytes::from_static(COMMENT)),
-                () = self.draining.begun() => return None,
+                () = &mut quiet => return Some(one(COMMENT)),
+                () = self.draining.begun() => {
+                    self.ended = true;
+                    return Some(one(retry(reconnect_after())));
+                }
             };
             match next {
                 Ok(Next::Events(chunk, from)) => {
-                    let bytes = encode::chunk(&mut self.watch.lens, &chunk, from, Framing::Sse);
-                    if !bytes.is_empty() {
-                        return Some(bytes);
+                    let frames = encode::chunk(&mut self.watch.lens, &chunk, from, Framing::Sse);
+                    if !frames.bytes.is_empty() {
+                        return Some(frames);
                     }
                 }
                 Ok(Next::Lag { .. } | Next::Live { .. }) => {}
                 Ok(Next::Reset { oldest, reason }) => {
                     self.watch.lens = Lens::new(self.watch.lens.view());
-                    return Some(reset(self.id, reason, oldest).into());
+                    return Some(one(reset(self.id, reason, oldest)));
                 }
                 Ok(Next::End { seq, phase }) => {
                     self.ended = true;
@@ -92,7 +105,7 @@ impl Stream {
                     let end = format!(
                         "event: end\nid: {seq}\ndata: {{\"execution\":\"{id}\",\"seq\":{seq},\"phase\":\"{phase}\"}}\n\n"
                     );
-                    return Some(end.into());
+                    return Some(one(end));
                 }
                 Err(error) => {
                     // The client resumes by seq; nothing is lost by ending here.
@@ -102,6 +115,15 @@ impl Stream {
             }
         }
     }
+}
+
+/// One message, or a few that are counted as one.
+fn one(bytes: impl Into<Bytes>) -> Frames {
+    Frames { bytes: bytes.into(), count: 1 }
+}
+
+fn retry(after: Duration) -> Vec<u8> {
+    format!("retry: {}\n\n", after.as_millis()).into_bytes()
 }
 
 fn reset(id: ExecutionId, reason: &str, oldest: u64) -> Vec<u8> {

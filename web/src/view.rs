@@ -29,6 +29,11 @@ impl View {
     /// The wire names.
     pub(crate) const NAMES: [&'static str; 3] = ["full", "status", "agui"];
 
+    /// Whether what it shows of an event depends on events before it.
+    pub(crate) fn depends_on_before(self) -> bool {
+        self == View::AgUi
+    }
+
     /// Whether pages need only hold lifecycle events.
     pub(crate) fn lifecycle_only(self) -> bool {
         self == View::Status
@@ -100,8 +105,15 @@ impl Lens {
 
     /// Goes past an event without showing it.
     pub(crate) fn pass(&mut self, event: Entry<'_>) {
-        if self.view == View::AgUi {
+        if self.view.depends_on_before() {
             self.run.step(event);
+        }
+    }
+
+    /// Goes past all of these.
+    pub(crate) fn pass_all<'a>(&mut self, events: impl Iterator<Item = Entry<'a>>) {
+        if self.view.depends_on_before() {
+            events.for_each(|event| self.pass(event));
         }
     }
 

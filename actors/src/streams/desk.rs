@@ -295,7 +295,7 @@ impl Desk {
         entry.touched = now;
         let append = Append {
             records,
-            summary: creates.then(|| summary(&entry.state, now)),
+            summary: creates.then(|| Arc::new(summary(&entry.state, now))),
             snapshot: due.then(|| snapshot(&entry.state)),
             ..Append::barrier(namespace(), entry.id, head)
         };

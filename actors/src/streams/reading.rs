@@ -11,7 +11,8 @@ use heartline_execution::{ExecutionId, Namespace, Phase};
 use heartline_storage::Stored;
 
 use crate::{
-    feed::{Chunk, Cursor, Feed, Feeds, Next, Transport},
+    delivery::Transport,
+    feed::{Chunk, Cursor, Feed, Feeds, Next},
     views::Error,
 };
 

@@ -135,3 +135,29 @@ fn a_late_reader_of_a_finished_execution_gets_the_log_and_the_end() {
         assert_eq!(past.cursor.position(), 2, "a cursor past the end stands at the end");
     });
 }
+
+#[test]
+fn readers_at_many_places_of_a_long_log_share_its_pages_and_miss_nothing() {
+    let mut config = narrow();
+    config.feed.max_subscriptions = 1_000;
+    with_config(config, memory(), Hooks::default(), |handle| async move {
+        let id = create(&handle, spec("q")).await;
+        let lease = claim(&handle, "q", "r").await.lease;
+        for batch in 1..=100 {
+            post(&handle, id, lease, batch, "line").await.expect("posted");
+        }
+        complete(&handle, id, lease).await;
+        let readers = (0..200).map(|n| {
+            let handle = &handle;
+            async move {
+                let start = Start::After(n % 103);
+                let mut reader =
+                    handle.subscribe(&ns(), id, start, Transport::WebSocket).await.expect("room");
+                let seen = follow(&mut reader, |_| false).await;
+                let seqs: Vec<_> = seen.iter().map(|e| e["seq"].as_u64().expect("a seq")).collect();
+                assert_eq!(seqs, (n % 103 + 1..=103).collect::<Vec<_>>());
+            }
+        });
+        futures_util::future::join_all(readers).await;
+    });
+}

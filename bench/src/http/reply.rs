@@ -7,25 +7,25 @@ const MAX_HEAD: usize = 64 * 1024;
 
 /// What the head of a reply says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(crate) struct Head {
     /// HTTP status.
-    pub(super) status: u16,
+    pub(crate) status: u16,
     /// Where the body begins.
-    pub(super) body_at: usize,
+    pub(crate) body_at: usize,
     /// Its length.
-    pub(super) length: usize,
+    pub(crate) length: usize,
 }
 
 impl Head {
     /// Where the reply ends.
-    pub(super) const fn end(self) -> usize {
+    pub(crate) const fn end(self) -> usize {
         self.body_at + self.length
     }
 
     /// Reads the head in `bytes`; `None` while it is incomplete.
     ///
     /// A reply without a length must be one that has no body (RFC 9112, section 6.3).
-    pub(super) fn parse(bytes: &[u8]) -> Result<Option<Self>> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Self>> {
         let wrong = |what: &str| {
             let head = &bytes[..bytes.len().min(200)];
             Error::protocol(what, String::from_utf8_lossy(head))

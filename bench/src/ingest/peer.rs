@@ -1,27 +1,21 @@
 //! The same load on another server that syncs before it acknowledges: the one of the crate
 //! `durable-streams`, each log a JSON stream of its own.
 
-use std::{
-    env,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::{Path, PathBuf},
-};
+use std::net::SocketAddr;
 
 use super::{
     load::{self, Finding, Plan},
     log::{Log, NUMBER_KEY},
 };
 use crate::{
-    arguments::Ingest,
-    error::{Doing, Error, Result},
+    arguments::{Ingest, WatchedPeer},
+    error::{Error, Result},
     http::{Host, Received, number, spread},
     lab::{Lab, Reading},
+    peers,
     report::{Bounds, Good, Report, figure},
-    server::{Launch, Server},
 };
 
-/// The version compared with.
-const VERSION: &str = "0.1.5";
 /// Connections for making and reading streams.
 const CONNECTIONS: usize = 4;
 
@@ -33,23 +27,14 @@ pub(super) fn compare(
     ours: &Finding,
     report: &mut Report,
 ) -> Result<()> {
-    let Some(program) = found(&options.peer_bin) else {
-        let program = options.peer_bin.display();
-        let text = format!(
-            "skipped: there is no {program}; install it with\n\
-             cargo install durable-streams --version {VERSION} --root DIR\n\
-             and name it with --peer-bin DIR/bin/durable-streams-server"
-        );
-        report.row("peer", text, "skipped");
-        return Ok(());
-    };
-    let mut server = start(lab, &program)?;
+    let peer = WatchedPeer::DurableStreams;
+    let program = Some(options.peer_bin.as_path());
+    let Some(mut server) = peers::start(lab, peer, program, report)? else { return Ok(()) };
     let address = server.address();
     let mut logs = open_streams(address, options)?;
     let theirs = load::run(address, &mut logs, plan, || Reading::take(&server))?;
     let missing = missing(address, &logs)?;
     server.kill()?;
-    report.row("peer", format!("durable-streams {VERSION}, --durability wal"), "durable-streams");
     let (mine, other) = (ours.per_second(1), theirs.per_second(1));
     report.row("peer_acks_per_s", format!("{} acks/s", figure(other)), other);
     report.latency("peer_ack_latency", theirs.latency.quantiles());
@@ -60,30 +45,6 @@ pub(super) fn compare(
     let over = (mine / other, "×");
     report.target("ingest, acks/s over the peer's", over, Good::AtLeast, Bounds::Aim(1.0));
     Ok(())
-}
-
-/// The program at a path, or of that name in `PATH`.
-fn found(program: &Path) -> Option<PathBuf> {
-    if program.components().count() > 1 {
-        return program.is_file().then(|| program.to_owned());
-    }
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.is_file())
-}
-
-fn start(lab: &Lab, program: &Path) -> Result<Server> {
-    // It cannot choose a port itself, so one that is free now is handed to it.
-    let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("finding a free port")?;
-    let port = probe.local_addr().doing("finding a free port")?.port().to_string();
-    drop(probe);
-    let data = lab.data_folder("peer")?.display().to_string();
-    let arguments = ["--port", &port, "--data-dir", &data, "--durability", "wal"];
-    Server::start(&Launch {
-        program,
-        arguments: arguments.into_iter().map(str::to_owned).collect(),
-        log: lab.folder().join("peer.log"),
-        ready_path: None,
-    })
 }
 
 fn open_streams(address: SocketAddr, options: &Ingest) -> Result<Vec<Log>> {
@@ -140,12 +101,5 @@ mod tests {
             br#"[{"value":{"message":"n=0000000001 "}},{"value":{"message":"n=0000000002 "}},
             {"value":{"message":"n=0000000002 "}},{"value":{"message":"n=0000000003 "}}]"#;
         assert_eq!(in_order(body), 3);
-    }
-
-    #[test]
-    fn a_program_is_found_by_path_or_by_name() {
-        assert_eq!(found(Path::new("sh")).map(|path| path.is_file()), Some(true));
-        assert_eq!(found(Path::new("/no/such/program")), None);
-        assert_eq!(found(Path::new("no-such-program-here")), None);
     }
 }

@@ -29,6 +29,10 @@ pub(crate) enum Flaw {
     RefusesABatch,
     /// Shows watchers every event but the claim.
     HidesAnEvent,
+    /// Drops, repeats or swaps a frame on sockets that watch one execution.
+    DropsAFrame,
+    RepeatsAFrame,
+    SwapsFrames,
     /// Fails executions before their deadline.
     FiresEarly,
 }
@@ -65,11 +69,11 @@ fn serve(stream: TcpStream, world: &Shared) {
     let mut writer = stream;
     loop {
         // A WebSocket handshake is left in the socket for the codec.
-        let mut peeked = [0; 14];
+        let mut peeked = [0; 10];
         if writer.peek(&mut peeked).unwrap_or(0) == 0 {
             return;
         }
-        if peeked.starts_with(b"GET /v1/ws ") {
+        if peeked.starts_with(b"GET /v1/ws") {
             return watchers::serve(writer, world);
         }
         let Some((line, body)) = request(&mut reader) else { return };

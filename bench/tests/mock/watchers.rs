@@ -1,5 +1,6 @@
 //! The stand-in's WebSocket: subscriptions are looked after each time the client was quiet for a
-//! millisecond.
+//! millisecond. One that the URL names is shown its events as the server writes them, byte for
+//! byte in that order, and with the flaws that a reader must notice.
 
 use std::{io::ErrorKind, net::TcpStream, time::Duration};
 
@@ -9,14 +10,21 @@ use tokio_tungstenite::tungstenite::{
     handshake::server::{Request, Response},
 };
 
-use super::Shared;
+use super::{Flaw, Shared};
+
+/// The event that a flaw is about.
+const FLAWED: u64 = 20;
 
 /// Accepts the handshake and serves until the client goes.
 pub(super) fn serve(stream: TcpStream, world: &Shared) {
     stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
-    let mut socket = accept(stream);
+    let (mut socket, only) = accept(stream);
     let mut subscriptions: Vec<(String, u64)> = Vec::new();
-    let _hello = socket.send(Message::text(json!({"op": "hello", "heartbeat": "25s"}).to_string()));
+    let mut only = only.map(Only::new);
+    let _hello = socket.send(Message::text("{\"op\":\"hello\",\"heartbeat\":\"25s\"}"));
+    if only.is_some() {
+        let _subscribed = socket.send(Message::text("{\"op\":\"subscribed\",\"head\":2}"));
+    }
     loop {
         match socket.read() {
             Ok(Message::Text(text)) => {
@@ -28,7 +36,11 @@ pub(super) fn serve(stream: TcpStream, world: &Shared) {
             Err(Error::Io(error))
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
             {
-                if show(&mut socket, &mut subscriptions, world).is_err() {
+                let shown = match &mut only {
+                    Some(only) => only.show(&mut socket, world),
+                    None => show(&mut socket, &mut subscriptions, world),
+                };
+                if shown.is_err() {
                     return;
                 }
             }
@@ -38,15 +50,64 @@ pub(super) fn serve(stream: TcpStream, world: &Shared) {
     }
 }
 
+/// The socket, and what its URL asks for.
 #[allow(clippy::result_large_err, reason = "the codec's callback type has a large error")]
-fn accept(stream: TcpStream) -> WebSocket<TcpStream> {
+fn accept(stream: TcpStream) -> (WebSocket<TcpStream>, Option<String>) {
+    let mut query = None;
     let protocol = |request: &Request, mut response: Response| {
         let offered = request.headers()["sec-websocket-protocol"].clone();
         assert_eq!(offered, "heartline.v1.json");
         response.headers_mut().insert("sec-websocket-protocol", offered);
+        query = request.uri().query().map(str::to_owned);
         Ok(response)
     };
-    accept_hdr(stream, protocol).unwrap()
+    (accept_hdr(stream, protocol).unwrap(), query)
+}
+
+/// The subscription of a socket for one execution.
+struct Only {
+    execution: String,
+    seq: u64,
+    /// Held back, to be shown after the next one.
+    held: Option<String>,
+}
+
+impl Only {
+    fn new(query: String) -> Self {
+        let (execution, after) = query.split_once("&after=").unwrap();
+        let execution = execution.strip_prefix("execution=").unwrap().to_owned();
+        Self { execution, seq: after.parse().unwrap(), held: None }
+    }
+
+    fn show(&mut self, socket: &mut WebSocket<TcpStream>, world: &Shared) -> Result<(), Error> {
+        let (flaw, events) = {
+            let mut world = world.lock();
+            (world.flaw(), world.shown(&self.execution, self.seq).0)
+        };
+        for event in events {
+            self.seq = event["seq"].as_u64().unwrap();
+            let text = format!(
+                "{{\"op\":\"event\",\"event\":{{\"seq\":{},\"prev\":{},\"type\":{},\"data\":{}}}}}",
+                self.seq, event["prev"], event["type"], event["data"]
+            );
+            match flaw {
+                Flaw::DropsAFrame if self.seq == FLAWED => continue,
+                Flaw::RepeatsAFrame if self.seq == FLAWED => {
+                    socket.write(Message::text(text.clone()))?;
+                }
+                Flaw::SwapsFrames if self.seq == FLAWED => {
+                    self.held = Some(text);
+                    continue;
+                }
+                _ => {}
+            }
+            socket.write(Message::text(text))?;
+            if let Some(held) = self.held.take() {
+                socket.write(Message::text(held))?;
+            }
+        }
+        socket.flush()
+    }
 }
 
 fn show(

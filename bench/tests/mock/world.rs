@@ -34,6 +34,11 @@ impl World {
         Self { flaw, executions: BTreeMap::new(), queues: HashMap::new(), fired: 0, commits: 0 }
     }
 
+    /// What is wrong with it.
+    pub(crate) fn flaw(&self) -> Flaw {
+        self.flaw
+    }
+
     pub(crate) fn create(&mut self, body: &Value) -> Value {
         let id = format!("aex_{:032x}", self.executions.len());
         let timeout = body["timeouts"]["schedule_to_start"].as_str().unwrap();

@@ -94,11 +94,11 @@ impl Story {
             expected_seq,
             records: self.records[usize::try_from(expected_seq).unwrap()..].to_vec(),
             standing: Some(state.standing()),
-            summary: Some(Summary {
+            summary: Some(std::sync::Arc::new(Summary {
                 json: Bytes::from(json),
                 before: self.facets.replace(facets.clone()),
                 facets,
-            }),
+            })),
             snapshot: None,
             idempotency: None,
         }

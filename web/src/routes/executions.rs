@@ -14,7 +14,7 @@ use crate::{
     body,
     error::{Code, Problem},
     json::canonical,
-    query::{Params, wrong},
+    query::{Params, label_of, wrong},
     schema, wire,
 };
 
@@ -132,11 +132,7 @@ pub(crate) async fn list(app: Shared, request: HttpRequest) -> Answer {
 
 fn list_query(app: &App, params: &Params<'_>) -> Result<Query, Problem> {
     let http = &app.config.http;
-    let label = params.text("label").map(|text| {
-        let pair = text.split_once(':').filter(|(key, _)| !key.is_empty());
-        pair.map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .ok_or_else(|| wrong("label", "is a key and a value with a colon between them"))
-    });
+    let label = params.text("label").map(label_of);
     let kind = params.text("kind").map(|text| {
         let kind = heartline_execution::Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
         kind.ok_or_else(|| wrong("kind", "a kind is agent or workflow"))
@@ -148,7 +144,7 @@ fn list_query(app: &App, params: &Params<'_>) -> Result<Query, Problem> {
         name: params.text("name").map(str::to_owned),
         queue: params.get("queue")?,
         runner: params.get("runner")?,
-        label: label.transpose()?,
+        label: label.transpose().map_err(|message| wrong("label", message))?,
         id_prefix: params.text("id_prefix").map(str::to_owned),
         since: params.get("since")?,
         until: params.get("until")?,

@@ -87,6 +87,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, app: &Arc<App>) {
         .service(read("/readyz", Route::Operations).route(get().to(operations::readyz)))
         .service(read("/metrics", Route::Operations).route(get().to(operations::metrics)))
         .service(read("/openapi.json", Route::Operations).route(get().to(operations::openapi)))
+        .service(read("/asyncapi.json", Route::Operations).route(get().to(operations::asyncapi)))
         .service(read("/", Route::Page).route(get().to(operations::page)))
         .default_service(web::to(nothing_here));
     config.service(

@@ -135,6 +135,16 @@ pub(crate) async fn openapi(app: Shared, request: HttpRequest) -> Answer {
     Ok(json_bytes(app.openapi.clone()))
 }
 
+/// What goes over the WebSocket, described.
+#[utoipa::path(
+    get, path = "/asyncapi.json", tag = "operations", operation_id = "asyncapi",
+    responses((status = 200, description = "AsyncAPI 3.0", body = serde_json::Value, content_type = "application/json")),
+)]
+pub(crate) async fn asyncapi(app: Shared, request: HttpRequest) -> Answer {
+    no_parameters(&request)?;
+    Ok(json_bytes(app.asyncapi.clone()))
+}
+
 const PAGE: &str = include_str!("../page.html");
 
 /// Nothing on the page loads, runs, posts or is framed.

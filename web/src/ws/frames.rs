@@ -3,11 +3,14 @@
 use std::{fmt::Write as _, time::Duration};
 
 use actix_http::ws::{OpCode, Parser};
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use heartline_actors::View as Snapshot;
 use heartline_execution::{ExecutionId, Phase, Span};
 
-use crate::{encode::text_frame, error::Problem};
+use crate::{
+    encode::{Frames, text_frame},
+    error::Problem,
+};
 
 /// Sent first.
 pub(super) fn hello(
@@ -42,25 +45,32 @@ pub(super) fn pong(t: Option<&str>) -> String {
     }
 }
 
+/// The server is stopping: when to come back, so that not all clients come at once.
+pub(super) fn reconnect(after: Duration) -> Frames {
+    let after = Span::from_std(after);
+    framed(&format!("{{\"op\":\"reconnect\",\"after\":\"{after}\"}}"))
+}
+
 /// A ping of the protocol and, for watchers, one that a page's script can see.
-pub(super) fn ping(visible: bool) -> Bytes {
+pub(super) fn ping(visible: bool) -> Frames {
     let mut out = BytesMut::new();
     Parser::write_message(&mut out, b"", OpCode::Ping, true, false);
     if visible {
         text_frame(&mut out, b"{\"op\":\"ping\"}");
     }
-    out.freeze()
+    Frames { bytes: out.freeze(), count: 1 + usize::from(visible) }
 }
 
 /// Frames about one subscription, one after the other in one piece.
 pub(super) struct About {
     execution: ExecutionId,
     out: BytesMut,
+    count: usize,
 }
 
 impl About {
     pub(super) fn new(execution: ExecutionId) -> Self {
-        Self { execution, out: BytesMut::new() }
+        Self { execution, out: BytesMut::new(), count: 0 }
     }
 
     pub(super) fn subscribed(mut self, id: Option<&str>, head: u64, oldest: u64) -> Self {
@@ -77,6 +87,7 @@ impl About {
         let head =
             format!("{{\"op\":\"snapshot\",\"execution\":\"{execution}\",\"seq\":{seq},\"state\":");
         text_frame(&mut self.out, &[head.as_bytes(), &snapshot.full, b"}"].concat());
+        self.count += 1;
         self
     }
 
@@ -110,27 +121,28 @@ impl About {
         self
     }
 
-    pub(super) fn into_bytes(self) -> Bytes {
-        self.out.freeze()
+    pub(super) fn into_frames(self) -> Frames {
+        Frames { bytes: self.out.freeze(), count: self.count }
     }
 
     fn text(&mut self, text: &str) {
         text_frame(&mut self.out, text.as_bytes());
+        self.count += 1;
     }
 }
 
 /// A slip, framed.
-pub(super) fn error_bytes(id: Option<&str>, problem: &Problem, connection: &str) -> Bytes {
+pub(super) fn error_frame(id: Option<&str>, problem: &Problem, connection: &str) -> Frames {
     framed(&error(id, problem, connection))
 }
 
 /// The end of a subscription that the client asked for, framed.
-pub(super) fn unsubscribed(id: &str) -> Bytes {
+pub(super) fn unsubscribed(id: &str) -> Frames {
     framed(&format!("{{\"op\":\"unsubscribed\",\"id\":{id}}}"))
 }
 
-fn framed(text: &str) -> Bytes {
+fn framed(text: &str) -> Frames {
     let mut out = BytesMut::new();
     text_frame(&mut out, text.as_bytes());
-    out.freeze()
+    Frames { bytes: out.freeze(), count: 1 }
 }

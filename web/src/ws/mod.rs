@@ -13,8 +13,12 @@ mod control;
 mod desk;
 mod frames;
 mod guard;
+mod list;
 mod ops;
 mod subscription;
+
+#[cfg(test)]
+pub(crate) use ops::OPS;
 
 use std::{
     future::Future as _,
@@ -34,12 +38,15 @@ use self::{
     control::{Control, Role},
     desk::{Close, Desk},
     guard::Guard,
-    ops::Subscribe,
+    ops::{One, Subscribe, Target},
     subscription::{Happened, Subscriptions},
 };
 use crate::{
     app::App,
+    drain::reconnect_after,
+    encode::Frames,
     error::{Code, Problem},
+    outgoing::Outgoing,
     query::{Params, wrong},
     routes::{Answer, Shared},
 };
@@ -125,13 +132,13 @@ fn asked_by_url(request: &HttpRequest) -> Result<Option<Subscribe>, Problem> {
             None => Ok(None),
         };
     };
-    Ok(Some(Subscribe {
-        id: None,
+    let one = One {
         execution: execution.to_owned(),
         after: params.number("after", 0, ops::SEQ_MAX)?.unwrap_or(0),
         view: params.get("view")?.unwrap_or_default(),
         snapshot: params.flag("snapshot")?,
-    }))
+    };
+    Ok(Some(Subscribe { id: None, to: Target::Execution(one) }))
 }
 
 /// The response body: control frames first, then whatever the subscriptions have.
@@ -142,6 +149,7 @@ struct Socket<C> {
     subscriptions: Option<Subscriptions>,
     ping: Interval,
     stopping: Pin<Box<dyn Future<Output = ()>>>,
+    outgoing: Outgoing,
     linger: Option<Pin<Box<Sleep>>>,
 }
 
@@ -157,20 +165,32 @@ impl<C> Socket<C> {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let draining = app.draining.clone();
         let stopping = Box::pin(async move { draining.begun().await });
-        Self { control: Box::pin(control), desk, subscriptions, ping, stopping, linger: None }
+        let outgoing = Outgoing::new(app.handle.outbound(), app.config.websocket.user_timeout);
+        let control = Box::pin(control);
+        Self { control, desk, subscriptions, ping, stopping, outgoing, linger: None }
     }
 
     /// Says goodbye, and from now on only waits for the client to say it too.
-    fn close(&mut self, close: &Close) -> Bytes {
+    fn close(&mut self, close: &Close) -> Frames {
         self.desk.close();
         self.subscriptions = None;
         let mut frame = BytesMut::new();
         close.encode(&mut frame);
-        frame.freeze()
+        Frames { bytes: frame.freeze(), count: 1 }
+    }
+
+    /// The server stops: when to come back, and the close.
+    fn stop(&mut self) -> Frames {
+        let after = reconnect_after();
+        let close = Close::new(1001, "the server is stopping");
+        match self.subscriptions.is_some() {
+            true => frames::reconnect(after).and(self.close(&close)),
+            false => self.close(&close),
+        }
     }
 
     /// The subscriptions' next bytes; `None` when there is no subscription or all are quiet.
-    fn poll_subscriptions(&mut self, context: &mut Context<'_>) -> Option<Bytes> {
+    fn poll_subscriptions(&mut self, context: &mut Context<'_>) -> Option<Frames> {
         let subscriptions = self.subscriptions.as_mut()?;
         while let Some(op) = self.desk.take() {
             if let Some(answer) = subscriptions.take(op) {
@@ -178,7 +198,7 @@ impl<C> Socket<C> {
             }
         }
         match subscriptions.poll_next(context) {
-            Poll::Ready(Happened::Frames(bytes)) => Some(bytes),
+            Poll::Ready(Happened::Frames(frames)) => Some(frames),
             Poll::Ready(Happened::Over(close)) => Some(self.close(&close)),
             Poll::Pending => None,
         }
@@ -193,22 +213,27 @@ where
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
+        // Nothing may come between the pieces of a frame.
+        if let Some(piece) = this.outgoing.ask() {
+            return Poll::Ready(Some(Ok(piece)));
+        }
         if let Poll::Ready(frames) = this.control.as_mut().poll_next(context) {
             return Poll::Ready(frames);
         }
         if !this.desk.is_closing() {
-            if this.stopping.as_mut().poll(context).is_ready() {
-                return Poll::Ready(Some(Ok(
-                    this.close(&Close::new(1001, "the server is stopping"))
-                )));
-            }
-            if let Some(bytes) = this.poll_subscriptions(context) {
-                return Poll::Ready(Some(Ok(bytes)));
-            }
-            if this.ping.poll_tick(context).is_ready() {
-                return Poll::Ready(Some(Ok(frames::ping(this.subscriptions.is_some()))));
-            }
-            return Poll::Pending;
+            let frames = if this.stopping.as_mut().poll(context).is_ready() {
+                Some(this.stop())
+            } else if let Some(frames) = this.poll_subscriptions(context) {
+                Some(frames)
+            } else if this.ping.poll_tick(context).is_ready() {
+                Some(frames::ping(this.subscriptions.is_some()))
+            } else {
+                None
+            };
+            return match frames {
+                Some(frames) => Poll::Ready(Some(Ok(this.outgoing.give(frames)))),
+                None => Poll::Pending,
+            };
         }
         let linger = this.linger.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
         ready!(linger.as_mut().poll(context));

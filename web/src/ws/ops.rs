@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
+use super::list::{Filter, ListOf};
 use crate::{
     error::{Code, Problem},
     json,
@@ -17,13 +18,26 @@ pub(super) const SEQ_MAX: u64 = (1 << 53) - 1;
 /// The most bytes of a value that is sent back as it came.
 const ECHO_MAX: usize = 130;
 /// Every operation.
-const OPS: [&str; 4] = ["subscribe", "unsubscribe", "ping", "pong"];
+pub(crate) const OPS: [&str; 4] = ["subscribe", "unsubscribe", "ping", "pong"];
 
 /// Start to watch.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Subscribe {
     /// The client's, as JSON. `None` for the one that the URL asks for.
     pub(super) id: Option<String>,
+    pub(super) to: Target,
+}
+
+/// What is watched.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Target {
+    Execution(One),
+    List(ListOf),
+}
+
+/// One execution's log.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct One {
     /// Not yet known to be an id.
     pub(super) execution: String,
     pub(super) after: u64,
@@ -76,13 +90,12 @@ struct SubscribeFrame<'a> {
     id: &'a RawValue,
     #[serde(borrow)]
     execution: Option<Cow<'a, str>>,
-    filter: Option<IgnoredAny>,
-    #[serde(default)]
-    after: u64,
+    filter: Option<Filter>,
+    limit: Option<u64>,
+    after: Option<u64>,
     #[serde(borrow)]
     view: Option<Cow<'a, str>>,
-    #[serde(default)]
-    snapshot: bool,
+    snapshot: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -133,35 +146,50 @@ pub(super) fn parse(text: &[u8], max_depth: usize) -> Result<Asked, Slip> {
 }
 
 fn subscribe(frame: SubscribeFrame<'_>) -> Result<Asked, Problem> {
-    let id = scalar("/id", frame.id)?;
-    if frame.filter.is_some() {
-        let message = "subscriptions by filter are not served yet; subscribe to each execution";
-        return Err(Problem::at(Code::NotSupported, "/filter", message));
-    }
-    let Some(execution) = frame.execution else {
-        return Err(Problem::at(Code::Invalid, "/execution", "is required"));
-    };
-    if frame.after > SEQ_MAX {
-        return Err(Problem::at(
-            Code::Invalid,
-            "/after",
-            format!("must be a whole number from 0 to {SEQ_MAX}"),
-        ));
-    }
-    let view = match frame.view {
-        None => View::default(),
-        Some(view) => view.parse().map_err(|error: String| {
+    let id = Some(scalar("/id", frame.id)?);
+    let view = frame.view.map(|view| {
+        view.parse::<View>().map_err(|error| {
             Problem::at(Code::Invalid, "/view", format!("\"{}\" {error}", quote(&view)))
-        })?,
+        })
+    });
+    let view = view.transpose()?;
+    // What belongs to the other kind of subscription.
+    let stray = |stands: bool, pointer: &str, with: &str| match stands {
+        true => Err(Problem::at(Code::Invalid, pointer, format!("goes with {with}"))),
+        false => Ok(()),
     };
-    let execution = execution.into_owned();
-    Ok(Asked::Op(Op::Subscribe(Subscribe {
-        id: Some(id),
-        execution,
-        after: frame.after,
-        view,
-        snapshot: frame.snapshot,
-    })))
+    let to = match (frame.execution, frame.filter) {
+        (Some(execution), None) => {
+            stray(frame.limit.is_some(), "/limit", "filter")?;
+            let after = frame.after.unwrap_or(0);
+            if after > SEQ_MAX {
+                let message = format!("must be a whole number from 0 to {SEQ_MAX}");
+                return Err(Problem::at(Code::Invalid, "/after", message));
+            }
+            Target::Execution(One {
+                execution: execution.into_owned(),
+                after,
+                view: view.unwrap_or_default(),
+                snapshot: frame.snapshot.unwrap_or(false),
+            })
+        }
+        (None, Some(filter)) => {
+            stray(frame.after.is_some(), "/after", "execution")?;
+            stray(frame.snapshot.is_some(), "/snapshot", "execution")?;
+            Target::List(ListOf::new(filter, frame.limit, view)?)
+        }
+        (Some(_), Some(_)) => {
+            return Err(Problem::at(
+                Code::Invalid,
+                "/filter",
+                "stands beside execution; one of them",
+            ));
+        }
+        (None, None) => {
+            return Err(Problem::at(Code::Invalid, "/execution", "is required, or filter"));
+        }
+    };
+    Ok(Asked::Op(Op::Subscribe(Subscribe { id, to })))
 }
 
 /// A number or a short string, kept as the JSON it came as.
@@ -183,14 +211,19 @@ mod tests {
     #[test]
     fn the_operations_of_the_wire_are_read() {
         let asked = parse(br#"{"op":"subscribe","id":1,"execution":"aex_1","after":7,"view":"status","snapshot":true}"#, 8);
-        let subscribe = Subscribe {
-            id: Some("1".to_owned()),
+        let to = Target::Execution(One {
             execution: "aex_1".to_owned(),
             after: 7,
             view: View::Status,
             snapshot: true,
-        };
+        });
+        let subscribe = Subscribe { id: Some("1".to_owned()), to };
         assert_eq!(asked.unwrap(), Asked::Op(Op::Subscribe(subscribe)));
+        let asked = parse(br#"{"op":"subscribe","id":2,"filter":{"queue":"q","phase":"in_progress","label":"team:x"},"view":"status"}"#, 8);
+        let Ok(Asked::Op(Op::Subscribe(Subscribe { to: Target::List(list), .. }))) = asked else {
+            panic!("{asked:?}")
+        };
+        assert!(list.events);
         let asked = parse(br#"{"op":"unsubscribe","id":"a"}"#, 8).unwrap();
         assert_eq!(asked, Asked::Op(Op::Unsubscribe("\"a\"".to_owned())));
         assert_eq!(parse(br#"{"op":"ping","t":1}"#, 8).unwrap(), Asked::Ping(Some("1".to_owned())));
@@ -217,7 +250,27 @@ mod tests {
                 "did you mean \"full\"?",
                 false,
             ),
-            (r#"{"op":"subscribe","id":1,"filter":{}}"#, "/filter", "not served yet", false),
+            (
+                r#"{"op":"subscribe","id":1,"filter":{"phse":"failed"}}"#,
+                "/filter/phse",
+                "did you mean \"phase\"?",
+                false,
+            ),
+            (
+                r#"{"op":"subscribe","id":1,"filter":{"label":"x"}}"#,
+                "/filter/label",
+                "colon",
+                false,
+            ),
+            (r#"{"op":"subscribe","id":1,"filter":{},"view":"full"}"#, "/view", "status", false),
+            (r#"{"op":"subscribe","id":1,"filter":{},"after":3}"#, "/after", "execution", false),
+            (r#"{"op":"subscribe","id":1,"execution":"x","limit":3}"#, "/limit", "filter", false),
+            (
+                r#"{"op":"subscribe","id":1,"execution":"x","filter":{}}"#,
+                "/filter",
+                "one of",
+                false,
+            ),
             (r#"{"op":"subscribe","execution":"x"}"#, "/id", "is required", false),
             (r#"{"op":"subscribe","id":{},"execution":"x"}"#, "/id", "a number", false),
             (

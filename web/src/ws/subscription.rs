@@ -8,7 +8,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use futures_util::{
     Stream, StreamExt as _,
     stream::{self, AbortHandle, Abortable, SelectAll},
@@ -19,11 +18,12 @@ use heartline_execution::ExecutionId;
 use super::{
     desk::Close,
     frames::{self, About},
-    ops::{Op, Subscribe},
+    list::Listed,
+    ops::{One, Op, Subscribe, Target},
 };
 use crate::{
     app::{App, execution_id},
-    encode::{self, Framing},
+    encode::{self, Frames, Framing},
     error::{Code, Problem},
     view::Lens,
     watching::{self, Watch},
@@ -31,19 +31,19 @@ use crate::{
 
 /// What one subscription brings.
 enum Brought {
-    Frames(Bytes),
+    Frames(Frames),
     /// The last frames: it ended, or could not begin for this reason.
-    Last(Bytes, Option<Code>),
+    Last(Frames, Option<Code>),
 }
 
 /// What becomes of the socket.
 pub(super) enum Happened {
-    Frames(Bytes),
+    Frames(Frames),
     /// Its only subscription is over.
     Over(Close),
 }
 
-type One = Abortable<Pin<Box<dyn Stream<Item = (String, Brought)>>>>;
+type Opened = Abortable<Pin<Box<dyn Stream<Item = (String, Brought)>>>>;
 
 /// All subscriptions of a socket.
 pub(super) struct Subscriptions {
@@ -51,7 +51,7 @@ pub(super) struct Subscriptions {
     /// Stands as `request_id` in problems.
     connection: String,
     open: HashMap<String, AbortHandle>,
-    all: SelectAll<One>,
+    all: SelectAll<Opened>,
     /// The socket is for one execution and closes with it.
     only: bool,
     /// How the only one ended.
@@ -77,7 +77,7 @@ impl Subscriptions {
     }
 
     /// Takes up an operation; bytes where it is answered at once.
-    pub(super) fn take(&mut self, op: Op) -> Option<Bytes> {
+    pub(super) fn take(&mut self, op: Op) -> Option<Frames> {
         match op {
             Op::Unsubscribe(id) => {
                 // Unknown ids are answered too: the subscription may have ended just now.
@@ -104,7 +104,7 @@ impl Subscriptions {
                     self.start(id, subscribe);
                     return None;
                 };
-                Some(frames::error_bytes(Some(&id), &problem, &self.connection))
+                Some(frames::error_frame(Some(&id), &problem, &self.connection))
             }
         }
     }
@@ -134,13 +134,15 @@ impl Subscriptions {
             return Poll::Ready(Happened::Over(close));
         }
         match self.all.poll_next_unpin(context) {
-            Poll::Ready(Some((_, Brought::Frames(bytes)))) => Poll::Ready(Happened::Frames(bytes)),
-            Poll::Ready(Some((id, Brought::Last(bytes, failed)))) => {
+            Poll::Ready(Some((_, Brought::Frames(frames)))) => {
+                Poll::Ready(Happened::Frames(frames))
+            }
+            Poll::Ready(Some((id, Brought::Last(frames, failed)))) => {
                 self.open.remove(&id);
                 if self.only && id.is_empty() {
                     self.over = Some(closing(failed));
                 }
-                Poll::Ready(Happened::Frames(bytes))
+                Poll::Ready(Happened::Frames(frames))
             }
             // None for now; the next operation starts one, and comes with a wake-up of its own.
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
@@ -165,6 +167,7 @@ fn closing(failed: Option<Code>) -> Close {
 enum At {
     Begin(Subscribe),
     Following(ExecutionId, Box<Watch>),
+    Listing(Box<Listed>),
     Over,
 }
 
@@ -184,9 +187,9 @@ impl Subscription {
             At::Following(execution, watch) => {
                 let brought = follow(*execution, watch).await;
                 match brought {
-                    Ok(Brought::Last(bytes, failed)) => {
+                    Ok(Brought::Last(frames, failed)) => {
                         self.at = At::Over;
-                        Some(Brought::Last(bytes, failed))
+                        Some(Brought::Last(frames, failed))
                     }
                     Ok(frames) => Some(frames),
                     Err(problem) => {
@@ -195,13 +198,38 @@ impl Subscription {
                     }
                 }
             }
+            At::Listing(list) => loop {
+                match list.next().await {
+                    Ok(frames) if frames.bytes.is_empty() => {}
+                    Ok(frames) => return Some(Brought::Frames(frames)),
+                    Err(problem) => {
+                        self.at = At::Over;
+                        return Some(self.failed(None, &problem));
+                    }
+                }
+            },
             At::Over => None,
         }
     }
 
     async fn begin(&mut self, subscribe: Subscribe) -> Brought {
         let id = subscribe.id.as_deref();
-        match self.open(&subscribe).await {
+        let one = match subscribe.to {
+            Target::Execution(one) => one,
+            Target::List(of) => {
+                return match Listed::open(&self.app, id.unwrap_or("null"), of) {
+                    Ok((list, frames)) => {
+                        self.at = At::Listing(Box::new(list));
+                        Brought::Frames(frames)
+                    }
+                    Err(problem) => {
+                        self.at = At::Over;
+                        self.failed(id, &problem)
+                    }
+                };
+            }
+        };
+        match self.open(&one).await {
             Ok((execution, mut watch)) => {
                 let mut about = About::new(execution).subscribed(id, watch.head, watch.oldest);
                 if watch.ahead {
@@ -211,7 +239,7 @@ impl Subscription {
                     about = about.snapshot(&snapshot);
                 }
                 self.at = At::Following(execution, Box::new(watch));
-                Brought::Frames(about.into_bytes())
+                Brought::Frames(about.into_frames())
             }
             Err(problem) => {
                 self.at = At::Over;
@@ -220,19 +248,17 @@ impl Subscription {
         }
     }
 
-    async fn open(&self, subscribe: &Subscribe) -> Result<(ExecutionId, Watch), Problem> {
-        let execution = execution_id(&subscribe.execution)?;
-        let start =
-            if subscribe.snapshot { Start::Snapshot } else { Start::After(subscribe.after) };
+    async fn open(&self, one: &One) -> Result<(ExecutionId, Watch), Problem> {
+        let execution = execution_id(&one.execution)?;
+        let start = if one.snapshot { Start::Snapshot } else { Start::After(one.after) };
         let watch =
-            watching::open(&self.app, execution, subscribe.view, start, Transport::WebSocket)
-                .await?;
+            watching::open(&self.app, execution, one.view, start, Transport::WebSocket).await?;
         Ok((execution, watch))
     }
 
     fn failed(&self, id: Option<&str>, problem: &Problem) -> Brought {
         tracing::debug!(%problem, connection = self.connection, "a subscription failed");
-        Brought::Last(frames::error_bytes(id, problem, &self.connection), Some(problem.code()))
+        Brought::Last(frames::error_frame(id, problem, &self.connection), Some(problem.code()))
     }
 }
 
@@ -242,11 +268,11 @@ async fn follow(execution: ExecutionId, watch: &mut Watch) -> Result<Brought, Pr
     loop {
         let frames = match watch.cursor.next().await? {
             Next::Events(chunk, from) => {
-                let bytes = encode::chunk(&mut watch.lens, &chunk, from, Framing::WebSocket);
-                if bytes.is_empty() {
+                let frames = encode::chunk(&mut watch.lens, &chunk, from, Framing::WebSocket);
+                if frames.bytes.is_empty() {
                     continue; // The view hides them all.
                 }
-                return Ok(Brought::Frames(bytes));
+                return Ok(Brought::Frames(frames));
             }
             Next::Lag { at, head } => about.lag(at, head),
             Next::Live { seq } => about.live(seq),
@@ -255,9 +281,9 @@ async fn follow(execution: ExecutionId, watch: &mut Watch) -> Result<Brought, Pr
                 about.reset(reason, oldest)
             }
             Next::End { seq, phase } => {
-                return Ok(Brought::Last(about.end(seq, phase).into_bytes(), None));
+                return Ok(Brought::Last(about.end(seq, phase).into_frames(), None));
             }
         };
-        return Ok(Brought::Frames(frames.into_bytes()));
+        return Ok(Brought::Frames(frames.into_frames()));
     }
 }

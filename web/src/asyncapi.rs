@@ -1,0 +1,384 @@
+//! `/asyncapi.json`: what goes over the watchers' WebSocket, as AsyncAPI 3.0. The frames are
+//! described by types; tests read what the server really writes back by them.
+
+#![allow(dead_code, reason = "the types are descriptions")]
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use heartline_config::Config;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{OpenApi, ToSchema};
+
+use crate::schema::{Event, Execution, ExecutionWithState, Problem, ViewName, described};
+
+described! {
+    /// What the server lets a connection do.
+    Limits {
+        /// Bytes of one message, all its fragments together.
+        message_bytes: u64,
+        /// Open at once.
+        subscriptions: u64,
+    }
+
+    /// Which executions a list is of: all that is named must match, as in `GET /v1/executions`.
+    Filter {
+        phase: Option<String>,
+        kind: Option<String>,
+        name: Option<String>,
+        queue: Option<String>,
+        runner: Option<String>,
+        /// `key:value`.
+        label: Option<String>,
+        id_prefix: Option<String>,
+        since: Option<String>,
+        until: Option<String>,
+    }
+
+    /// Watch one execution: its events after `after`, or its state and then what follows.
+    Subscribe {
+        id: Value,
+        execution: String,
+        after: Option<u64>,
+        view: Option<ViewName>,
+        snapshot: Option<bool>,
+    }
+
+    /// Watch a list: its rows, and then what enters, changes and leaves.
+    SubscribeList {
+        id: Value,
+        filter: Filter,
+        /// Rows at its beginning, newest first.
+        limit: Option<u64>,
+        /// `status` shows the lifecycle events beside the rows.
+        view: Option<ViewName>,
+    }
+
+    /// End a subscription.
+    Unsubscribe {
+        id: Value,
+    }
+
+    /// A ping that scripts can see, either way; `t` comes back.
+    Ping {
+        t: Option<Value>,
+    }
+
+    /// The answer to a ping.
+    Pong {
+        t: Option<Value>,
+    }
+
+    /// The first frame.
+    Hello {
+        connection: String,
+        /// Between two pings of the server.
+        heartbeat: String,
+        limits: Limits,
+    }
+
+    /// A subscription to an execution has begun.
+    Subscribed {
+        /// Absent for the one that the URL asks for.
+        id: Option<Value>,
+        execution: String,
+        /// Where the log ends now.
+        head: u64,
+        /// The first event there is.
+        oldest: u64,
+    }
+
+    /// A subscription to a list has begun.
+    SubscribedList {
+        id: Value,
+        limit: u64,
+    }
+
+    /// A subscription was ended by the client.
+    Unsubscribed {
+        id: Value,
+    }
+
+    /// The state at `seq`; the event after it comes next.
+    Snapshot {
+        execution: String,
+        seq: u64,
+        state: ExecutionWithState,
+    }
+
+    /// One event.
+    EventFrame {
+        event: Event,
+    }
+
+    /// The reader fell behind what memory keeps; what follows is read from disk.
+    Lag {
+        execution: String,
+        at: u64,
+        head: u64,
+    }
+
+    /// The reader has all there is again.
+    Live {
+        execution: String,
+        seq: u64,
+    }
+
+    /// What the reader wants is not there: it begins anew at `oldest`.
+    Reset {
+        execution: String,
+        /// `ahead_of_log` or `purged`.
+        reason: String,
+        oldest: u64,
+    }
+
+    /// The terminal event was shown; the subscription is over.
+    End {
+        execution: String,
+        seq: u64,
+        phase: String,
+    }
+
+    /// An execution that is in the list now, as it stands. `seq` never goes back.
+    Enter {
+        id: Value,
+        execution: String,
+        seq: u64,
+        state: Execution,
+    }
+
+    /// An execution of the list has changed.
+    Change {
+        id: Value,
+        execution: String,
+        seq: u64,
+        state: Execution,
+    }
+
+    /// An execution is not in the list any more.
+    Leave {
+        id: Value,
+        execution: String,
+        seq: u64,
+        /// Where it is now; null when it was purged.
+        phase: Option<String>,
+    }
+
+    /// The rows that stood at the beginning have been shown.
+    Listed {
+        id: Value,
+        /// Where `GET /v1/executions` goes on with older ones.
+        next_cursor: Option<String>,
+    }
+
+    /// The list fell behind and is sent anew: what was shown of it counts no more.
+    ResetList {
+        id: Value,
+        reason: String,
+    }
+
+    /// An operation was wrong, or a subscription could not go on.
+    Error {
+        id: Option<Value>,
+        problem: Problem,
+    }
+
+    /// The server stops; a close with 1001 follows.
+    Reconnect {
+        /// When to come back.
+        after: String,
+    }
+}
+
+/// Who sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum From {
+    Client,
+    Server,
+}
+
+macro_rules! messages {
+    ($($from:ident $op:literal $name:ident,)*) => {
+        /// Sender, `op`, and the type that describes the rest.
+        const MESSAGES: &[(From, &str, &str)] = &[$((From::$from, $op, stringify!($name))),*];
+
+        #[derive(OpenApi)]
+        #[openapi(components(schemas($($name),*)))]
+        struct Described;
+    };
+}
+
+messages! {
+    Client "subscribe" Subscribe,
+    Client "subscribe" SubscribeList,
+    Client "unsubscribe" Unsubscribe,
+    Client "ping" Ping,
+    Client "pong" Pong,
+    Server "hello" Hello,
+    Server "subscribed" Subscribed,
+    Server "subscribed" SubscribedList,
+    Server "unsubscribed" Unsubscribed,
+    Server "snapshot" Snapshot,
+    Server "event" EventFrame,
+    Server "lag" Lag,
+    Server "live" Live,
+    Server "reset" Reset,
+    Server "end" End,
+    Server "enter" Enter,
+    Server "change" Change,
+    Server "leave" Leave,
+    Server "listed" Listed,
+    Server "reset" ResetList,
+    Server "error" Error,
+    Server "ping" Ping,
+    Server "pong" Pong,
+    Server "reconnect" Reconnect,
+}
+
+/// What each close code means.
+const CLOSES: &[(u16, &str)] = &[
+    (1000, "the only subscription has ended"),
+    (1001, "the server stops: come back when `reconnect` says"),
+    (1002, "the client broke the protocol"),
+    (1003, "messages are text"),
+    (1007, "a text was not UTF-8"),
+    (1009, "a message was too large"),
+    (1011, "the server failed"),
+    (1013, "the server has as much to do as it takes: come back later"),
+    (4400, "the query, or a message, was wrong; an `error` frame says how"),
+    (4404, "there is no such execution"),
+    (4429, "too many operations at once"),
+];
+
+/// The document as it is served.
+pub(crate) fn document(config: &Config) -> Bytes {
+    let openapi = serde_json::to_value(Described::openapi()).expect("a description is plain JSON");
+    let mut schemas = openapi["components"]["schemas"].clone();
+    let mut messages = BTreeMap::new();
+    for (_, op, name) in MESSAGES {
+        let schema = &mut schemas[*name];
+        let about = schema["description"].clone();
+        if !schema["properties"].is_object() {
+            schema["properties"] = json!({});
+        }
+        schema["properties"]["op"] = json!({"const": op});
+        match schema["required"].as_array_mut() {
+            Some(required) => required.insert(0, json!("op")),
+            None => schema["required"] = json!(["op"]),
+        }
+        let message = json!({
+            "name": op, "summary": about, "contentType": "application/json",
+            "payload": {"$ref": format!("#/components/schemas/{name}")}
+        });
+        messages.insert(*name, message);
+    }
+    let of = |from: From| -> Vec<Value> {
+        let names = MESSAGES.iter().filter(|(sender, ..)| *sender == from);
+        names
+            .map(|(.., name)| json!({"$ref": format!("#/channels/watch/messages/{name}")}))
+            .collect()
+    };
+    let in_channel: serde_json::Map<String, Value> = messages
+        .keys()
+        .map(|name| ((*name).to_owned(), json!({"$ref": format!("#/components/messages/{name}")})))
+        .collect();
+    let closes: Vec<String> = CLOSES.iter().map(|(code, why)| format!("{code}: {why}.")).collect();
+    let (websocket, feed) = (&config.websocket, &config.feed);
+    let document = json!({
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Heartline, live",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": {"name": "Apache-2.0"},
+            "description": "Live updates for watchers. Every frame is one JSON object with an `op`. \
+                A subscription shows its events without gap, repeat or disorder: each event's `prev` \
+                is the `seq` of the one before it in that view. A client resumes by `after`, never by \
+                close code. The HTTP half is at /openapi.json.",
+        },
+        "servers": {"this": {
+            "host": config.server.listen.to_string(), "protocol": "ws",
+            "description": "The address it is configured for.",
+        }},
+        "channels": {"watch": {
+            "address": "/v1/ws",
+            "title": "Watchers",
+            "description": format!(
+                "Messages of at most {} bytes; {} subscriptions at once; nothing is sent beyond what \
+                 the client reads. Close codes: {}",
+                websocket.message_bytes, feed.per_connection, closes.join(" ")
+            ),
+            "messages": in_channel,
+            "bindings": {"ws": {
+                "method": "GET",
+                "headers": {"type": "object", "properties": {
+                    "Sec-WebSocket-Protocol": {"const": "heartline.v1.json"}
+                }},
+                "query": {
+                    "type": "object",
+                    "description": "Subscribes at once; the socket closes with 1000 after its end.",
+                    "properties": {
+                        "execution": {"type": "string"},
+                        "after": {"type": "integer", "minimum": 0},
+                        "view": {"enum": crate::view::View::NAMES},
+                        "snapshot": {"type": "boolean"},
+                    },
+                },
+            }},
+        }},
+        "operations": {
+            "ask": {
+                "action": "receive", "channel": {"$ref": "#/channels/watch"},
+                "summary": "What a client may send.", "messages": of(From::Client),
+            },
+            "show": {
+                "action": "send", "channel": {"$ref": "#/channels/watch"},
+                "summary": "What the server sends.", "messages": of(From::Server),
+            },
+        },
+        "components": {"messages": messages, "schemas": schemas},
+    });
+    Bytes::from(serde_json::to_vec(&document).expect("a description is plain JSON"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed() -> Value {
+        serde_json::from_slice(&document(&Config::default())).unwrap()
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = parsed();
+        let mut references = Vec::new();
+        crate::openapi::tests::collect(&document, &mut references);
+        assert!(references.len() > MESSAGES.len());
+        for reference in references {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn the_client_may_say_what_is_read_and_nothing_else() {
+        let said: std::collections::BTreeSet<_> = MESSAGES
+            .iter()
+            .filter(|(from, ..)| *from == From::Client)
+            .map(|(_, op, _)| *op)
+            .collect();
+        assert_eq!(said, crate::ws::OPS.into_iter().collect());
+    }
+
+    #[test]
+    fn a_message_is_known_by_its_op() {
+        let document = parsed();
+        for (_, op, name) in MESSAGES {
+            let schema = &document["components"]["schemas"][name];
+            assert_eq!(schema["properties"]["op"]["const"], *op, "{name}");
+            assert_eq!(schema["required"][0], "op", "{name}");
+            assert!(schema["description"].is_string(), "{name}");
+        }
+    }
+}
