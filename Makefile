@@ -30,6 +30,10 @@ unit: setup ## Run the tests inside one crate: make unit CRATE=storage
 simulate: setup ## Run the simulator, with SEED=… to repeat a run
 	$(if $(SEED),HEARTLINE_SIM_SEED=$(SEED)) $(CARGO) test --release --test simulator -- --nocapture
 
+.PHONY: conformance-durable
+conformance-durable: build ## Run the published suite and client of Durable Streams
+	@tests/conformance/durable/run
+
 bench: setup ## Measure, and print the figures
 	$(CARGO) build --release
 	$(CARGO) run --release -p heartline-bench -- all

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use heartline_config::Config;
-use heartline_execution::{ExecutionId, Kind, LeaseId, Namespace, Timestamp};
+use heartline_execution::{ExecutionId, Kind, LeaseId, Namespace, Phase, Timestamp};
 use heartline_storage::{Error as StoreError, ExecutionStore, PageLimits};
 use tokio::sync::Notify;
 
@@ -101,21 +101,12 @@ impl Core {
         namespace: &Namespace,
         id: ExecutionId,
     ) -> Result<(), StoreError> {
-        let Some(state) = self.store.load(namespace, id)? else { return Ok(()) };
-        let feed = self.feeds.of(namespace, id);
-        let ended = Some(state.phase).filter(|phase| phase.is_terminal());
-        let (mut shown, _) = feed.head();
-        while feed.is_known() && shown < state.seq {
-            let limits = PageLimits {
-                events: self.config.feed.page_events,
-                bytes: self.config.feed.page_bytes,
-            };
-            let page = self.store.events(namespace, id, shown, state.seq, false, limits)?;
-            let Some(last) = page.events.last().map(|e| e.record.seq) else { break };
-            shown = last;
-            let records = page.events.into_iter().map(|e| e.record).collect();
-            feed.publish(records, ended.filter(|_| last == state.seq));
+        if *namespace == Namespace::streams_namespace() {
+            return crate::streams::reconcile(self, id);
         }
+        let Some(state) = self.store.load(namespace, id)? else { return Ok(()) };
+        let ended = Some(state.phase).filter(|phase| phase.is_terminal());
+        self.reveal(namespace, id, state.seq, ended)?;
         let standing = state.standing();
         let (before, pulse) = {
             let board = self.board();
@@ -134,6 +125,30 @@ impl Core {
             let fresh = || Arc::new(Pulse::new(self.now()));
             let pulse = lease.map(|_| pulse.filter(|_| same).unwrap_or_else(fresh));
             self.observe(standing, pulse);
+        }
+        Ok(())
+    }
+
+    /// Shows what is durable up to `head` to whoever watches.
+    pub(crate) fn reveal(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+        head: u64,
+        ended: Option<Phase>,
+    ) -> Result<(), StoreError> {
+        let feed = self.feeds.of(namespace, id);
+        let (mut shown, _) = feed.head();
+        while feed.is_known() && shown < head {
+            let limits = PageLimits {
+                events: self.config.feed.page_events,
+                bytes: self.config.feed.page_bytes,
+            };
+            let page = self.store.events(namespace, id, shown, head, false, limits)?;
+            let Some(last) = page.events.last().map(|e| e.record.seq) else { break };
+            shown = last;
+            let records = page.events.into_iter().map(|e| e.record).collect();
+            feed.publish(records, ended.filter(|_| last == head));
         }
         Ok(())
     }

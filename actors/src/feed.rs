@@ -176,7 +176,8 @@ impl Feed {
             }
             records.retain(|record| record.seq > head);
             tail.head = Some(last);
-            tail.ended = ended;
+            // An end is not taken back: the log may be about to be removed.
+            tail.ended = ended.or(tail.ended);
             let watched = self.readers.load(Ordering::Acquire) > 0;
             let events = records.into_iter().map(|record| {
                 let prev_lifecycle = tail.lifecycle;
@@ -195,6 +196,17 @@ impl Feed {
             }
         }
         self.moved.notify_waiters();
+    }
+
+    /// The log is about to be removed: nothing comes any more, and nothing may be left to read.
+    pub(crate) fn removed(&self) {
+        self.tail().ended = Some(Phase::Cancelled);
+        self.moved.notify_waiters();
+    }
+
+    /// Whether anybody reads.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.readers.load(Ordering::Acquire) > 0
     }
 
     /// Whether somebody has said where the log ends.

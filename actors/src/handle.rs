@@ -25,6 +25,7 @@ use crate::{
     feed::{Chunk, Cursor},
     live::{Change, LiveList, Row},
     queues::{self, Alive, Ask, Delivery, Queues},
+    streams::{Reading, Streams},
     supervisor::Watch,
     views::{
         ActorsView, Beat, BootReport, Created, Dispatch, Error, Explanation, Granted, QueueView,
@@ -108,6 +109,7 @@ pub(crate) struct Parts {
     pub(crate) watch: Arc<Watch>,
     pub(crate) boot: BootReport,
     pub(crate) keys: Keys,
+    pub(crate) streams: Option<Streams>,
 }
 
 /// See the module. Cheap to clone.
@@ -391,6 +393,23 @@ impl Handle {
         let (head, _) = feed.head();
         let cursor = feeds.cursor(feed, namespace.clone(), id, position.min(head), transport)?;
         Ok(Subscription { head, oldest: 1, snapshot, cursor })
+    }
+
+    /// The log of an execution by places, for readers of Durable Streams.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn reading(&self, namespace: &Namespace, id: ExecutionId) -> Result<Reading, Error> {
+        let feed = self.feed(namespace, id).await?;
+        let core = &self.0.core;
+        let feeds = Arc::clone(&core.feeds);
+        let bytes = core.config.streams.read_bytes;
+        Ok(Reading::of_execution(feeds, feed, namespace.clone(), id, bytes))
+    }
+
+    /// Plain durable streams, where they are served.
+    pub fn streams(&self) -> Option<&Streams> {
+        self.0.streams.as_ref()
     }
 
     /// The feed, with its head known.

@@ -21,6 +21,7 @@ mod queues;
 pub mod recent;
 pub mod runners;
 mod start;
+pub mod streams;
 mod supervisor;
 pub mod views;
 mod writer;

@@ -19,6 +19,7 @@ use crate::{
     home::Home,
     journal::{CrashAt, Journal, Limits},
     queues::Queues,
+    streams::Streams,
     supervisor::{Supervisor, Watch},
     views::BootReport,
 };
@@ -117,9 +118,15 @@ pub fn start(
             Supervisor::new(core, directory, watch)
         });
     }
-    let handle =
-        Handle::new(Parts { core, directory, queues, watch, boot, keys: Default::default() });
-    let arbiters = vec![own, for_queues, for_supervisor];
+    let mut arbiters = vec![own, for_queues, for_supervisor];
+    let mut streams = None;
+    if core.config.streams.enabled {
+        let (started, arbiter) = Streams::start(&core)?;
+        streams = Some(started);
+        arbiters.push(arbiter);
+    }
+    let keys = Default::default();
+    let handle = Handle::new(Parts { core, directory, queues, watch, boot, keys, streams });
     Ok(Running { handle, arbiters, journal: thread })
 }
 

@@ -291,7 +291,7 @@ impl Writer {
             permit,
             append,
             Arc::clone(&self.status),
-            Box::new(move |result| then(result.map(drop).map_err(unavailable))),
+            Box::new(move |result| then(result.map(drop).map_err(Error::from))),
         );
     }
 
@@ -540,7 +540,7 @@ impl AfterCommit {
             Err(failure) => {
                 drop(self.unsettled);
                 (self.nudge)();
-                answer(self.answering, Err(unavailable(failure)));
+                answer(self.answering, Err(failure.into()));
                 return;
             }
         };
@@ -588,10 +588,12 @@ fn lifecycle_of(records: &[Record], mut before: u64) -> Vec<Stored> {
         .collect()
 }
 
-fn unavailable(failure: Failure) -> Error {
-    match failure {
-        Failure::Moved(_) => Error::Interrupted,
-        Failure::Store(error) => Error::StoreUnavailable(error),
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Moved(_) => Self::Interrupted,
+            Failure::Store(error) => Self::StoreUnavailable(error),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ pub use error::{Error, Origin, Stated};
 pub use load::Loaded;
 pub use settings::{
     Config, Debug, Execution, Feed, Http, Journal, Log, LogFormat, SETTINGS, Server, Setting,
-    Storage, Supervision, WebSocket,
+    Storage, Streams, Supervision, WebSocket,
 };
 
 /// Every setting with its default and a comment: a starting point for a file of one's own.

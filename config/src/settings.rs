@@ -273,6 +273,30 @@ settings! {
         hello_timeout: Duration as "crate::form::span" = secs(10), Span(ms(100), secs(600));
     }
 
+    /// Durable Streams: reading executions that way, and plain streams that clients write.
+    streams: Streams {
+        /// Serve plain streams, which anybody who reaches the server may write, at /v1/stream/.
+        enabled: bool = false, Switch;
+        /// How long a long poll of a durable stream waits, plain or an execution's.
+        /// Below the 30 s after which many proxies give up.
+        long_poll: Duration as "crate::form::span" = secs(20), Span(ms(10), secs(600));
+        /// Longest life of a live event stream; the client comes back where it was.
+        /// The protocol's own advice, so that caches between can share new connections.
+        sse_lifetime: Duration as "crate::form::span" = secs(60), Span(ms(100), secs(86_400));
+        /// Largest append, and largest content a stream is created with.
+        append_bytes: usize as "crate::form::bytes" = MIB, Bytes(KIB as u64, GIB);
+        /// Most messages of one append to a JSON stream: each is a row of the log.
+        append_messages: usize = 10_000, Count(1, 1_000_000);
+        /// Bytes at which an answer to a reader is full: no further page is read for it.
+        read_bytes: usize as "crate::form::bytes" = 256 * KIB, Bytes(4 * KIB as u64, GIB);
+        /// Streams there may be; one more is refused. What the rules know of each is in memory.
+        max_streams: usize = 10_000, Count(1, 10_000_000);
+        /// Producers that one stream remembers; one more is refused.
+        max_producers: usize = 100, Count(1, 100_000);
+        /// Between two searches for streams whose time is over.
+        sweep_interval: Duration as "crate::form::span" = secs(10), Span(ms(10), secs(3600));
+    }
+
     /// The server's own log.
     log: Log {
         /// Text for people, or JSON with one object a line.

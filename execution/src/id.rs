@@ -184,6 +184,11 @@ impl Name {
         Self("default".into())
     }
 
+    /// The namespace of plain durable streams. No name of a user's can be it: it has a slash.
+    pub fn streams_namespace() -> Namespace {
+        Self("/streams".into())
+    }
+
     /// The queue used for `kind` where none is given.
     pub fn default_queue(kind: Kind) -> Self {
         Self(kind.default_queue().into())

@@ -17,6 +17,7 @@ pub mod retry;
 pub mod spec;
 pub mod standing;
 pub mod state;
+pub mod stream;
 mod text;
 pub mod time;
 pub mod transcript;

@@ -129,6 +129,14 @@ impl<S: ExecutionStore> ExecutionStore for FaultyStore<S> {
         self.read(|store| store.load(namespace, id))
     }
 
+    fn snapshot(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+    ) -> Result<Option<(u64, Vec<u8>)>, Error> {
+        self.read(|store| store.snapshot(namespace, id))
+    }
+
     fn live(&self, visit: &mut dyn FnMut(Standing)) -> Result<(), Error> {
         self.read(|store| store.live(visit))
     }

@@ -294,6 +294,14 @@ pub trait ExecutionStore: Send + Sync + 'static {
     /// The state at the head: the stored snapshot and the events since.
     fn load(&self, namespace: &Namespace, id: ExecutionId) -> Result<Option<State>, Error>;
 
+    /// The stored snapshot and the seq it is of, once the log confirms it; for logs that are not an
+    /// execution's, whose states are their readers' business.
+    fn snapshot(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+    ) -> Result<Option<(u64, Vec<u8>)>, Error>;
+
     /// Every live execution's standing, in no order.
     fn live(&self, visit: &mut dyn FnMut(Standing)) -> Result<(), Error>;
 

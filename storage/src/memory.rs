@@ -25,7 +25,8 @@ struct Log {
     events: Vec<Stored>,
     summary: Option<(Facets, bytes::Bytes)>,
     standing: Option<Standing>,
-    snapshot: Option<Vec<u8>>,
+    /// And the seq it is of.
+    snapshot: Option<(u64, Vec<u8>)>,
     client_key: Option<String>,
 }
 
@@ -136,7 +137,7 @@ impl Disk {
             log.summary = Some((summary.facets.clone(), summary.json.clone()));
         }
         if let Some(state) = snapshot {
-            log.snapshot = Some(state.clone());
+            log.snapshot = Some((log.head(), state.clone()));
         }
         if let Some(Idempotency { key, fingerprint }) = idempotency {
             log.client_key = Some(key.clone());
@@ -199,8 +200,8 @@ impl ExecutionStore for MemoryStore {
         let corrupt = |what: String| Error::Corrupt { place: id.to_string(), what };
         let mut state = log
             .snapshot
-            .as_deref()
-            .map(|bytes| decode_state(bytes).map_err(|error| corrupt(error.to_string())))
+            .as_ref()
+            .map(|(_, bytes)| decode_state(bytes).map_err(|error| corrupt(error.to_string())))
             .transpose()?;
         let after = state.as_ref().map_or(0, |state| state.seq);
         for Stored { record: Record { json, private, .. }, .. } in log.range(after, u64::MAX) {
@@ -209,6 +210,15 @@ impl ExecutionStore for MemoryStore {
             apply(&mut state, &event).map_err(|error| corrupt(error.to_string()))?;
         }
         Ok(state)
+    }
+
+    fn snapshot(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+    ) -> Result<Option<(u64, Vec<u8>)>, Error> {
+        let disk = self.disk()?;
+        Ok(disk.logs.get(&(namespace.clone(), id)).and_then(|log| log.snapshot.clone()))
     }
 
     fn live(&self, visit: &mut dyn FnMut(Standing)) -> Result<(), Error> {

@@ -250,14 +250,9 @@ impl<'a> Reader<'a> {
     /// The stored state, once the log confirms it; `None` when there is none or it is unreadable,
     /// for then the log makes it again.
     fn kept_state(&self, ns: &Namespace, id: ExecutionId) -> Result<Option<State>, Error> {
-        let key = keys::about(ns, About::Snapshot, id);
-        let Some(row) = self.get(self.families.executions, &key)? else { return Ok(None) };
+        let Some((seq, bytes)) = self.snapshot(ns, id)? else { return Ok(None) };
         let corrupt = |what| Error::Corrupt { place: format!("{id} snapshot"), what };
-        let (seq, link, bytes) = snapshot::decode_row(&row).map_err(corrupt)?;
-        if self.event(ns, id, seq)?.1 != link {
-            return Err(corrupt(format!("it is not of the log that has this event {seq}")));
-        }
-        match snapshot::decode_state(bytes) {
+        match snapshot::decode_state(&bytes) {
             Ok(state) if state.seq == seq && state.id == id => Ok(Some(state)),
             Ok(state) => {
                 Err(corrupt(format!("it is of {} at {}, not at {seq}", state.id, state.seq)))
@@ -268,6 +263,22 @@ impl<'a> Reader<'a> {
                 Ok(None)
             }
         }
+    }
+
+    /// The stored snapshot and its seq, once the log confirms it.
+    pub(crate) fn snapshot(
+        &self,
+        ns: &Namespace,
+        id: ExecutionId,
+    ) -> Result<Option<(u64, Vec<u8>)>, Error> {
+        let key = keys::about(ns, About::Snapshot, id);
+        let Some(row) = self.get(self.families.executions, &key)? else { return Ok(None) };
+        let corrupt = |what| Error::Corrupt { place: format!("{id} snapshot"), what };
+        let (seq, link, bytes) = snapshot::decode_row(&row).map_err(corrupt)?;
+        if self.event(ns, id, seq)?.1 != link {
+            return Err(corrupt(format!("it is not of the log that has this event {seq}")));
+        }
+        Ok(Some((seq, bytes.to_vec())))
     }
 }
 

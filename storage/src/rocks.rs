@@ -190,6 +190,14 @@ impl ExecutionStore for RocksStore {
         self.read_head(namespace, id, |db| Reader::of(db)?.load(namespace, id))
     }
 
+    fn snapshot(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+    ) -> Result<Option<(u64, Vec<u8>)>, Error> {
+        self.read_head(namespace, id, |db| Reader::of(db)?.snapshot(namespace, id))
+    }
+
     fn live(&self, visit: &mut dyn FnMut(Standing)) -> Result<(), Error> {
         self.read(|db| {
             let mut options = rocksdb::ReadOptions::default();

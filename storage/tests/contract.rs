@@ -86,6 +86,7 @@ for_every_store!(
     an_empty_append_is_a_barrier_and_leaves_no_trace,
     pages_keep_their_limits_and_say_exactly_whether_there_is_more,
     a_state_is_the_same_from_a_snapshot_and_from_the_log,
+    a_snapshot_reads_back_as_it_was_whatever_it_holds,
     the_live_index_holds_exactly_what_is_not_over,
     a_list_by_any_facets_is_what_a_filter_over_all_would_give,
     a_list_goes_on_without_gap_or_repeat_while_others_write,
@@ -236,6 +237,38 @@ fn pages_keep_their_limits_and_say_exactly_whether_there_is_more(fixture: impl F
     let stranger = ExecutionId::new(Kind::Agent, 9);
     let none = store.events(&story.namespace, stranger, 0, u64::MAX, false, ALL).unwrap();
     assert!(none.events.is_empty() && !none.more);
+}
+
+/// In a log that is not an execution's, too.
+fn a_snapshot_reads_back_as_it_was_whatever_it_holds(fixture: impl Fixture) {
+    let namespace = Name::streams_namespace();
+    let id = ExecutionId::new(Kind::Agent, 7);
+    let record = |seq, lifecycle, json: &'static [u8]| heartline_storage::Record {
+        seq,
+        lifecycle,
+        private: Default::default(),
+        json: json.into(),
+    };
+    let first = Append {
+        records: vec![record(1, true, b"{}"), record(2, false, b"\0\xff")],
+        snapshot: Some(b"any bytes".to_vec()),
+        ..Append::barrier(namespace.clone(), id, 0)
+    };
+    let then = Append {
+        records: vec![record(3, false, b""), record(4, true, b"[]")],
+        ..Append::barrier(namespace.clone(), id, 2)
+    };
+    let store = fixture.store();
+    assert_eq!(store.snapshot(&namespace, id).unwrap(), None);
+    commit(store, first);
+    commit(store, then);
+    let fixture = fixture.restart();
+    let store = fixture.store();
+    assert_eq!(store.snapshot(&namespace, id).unwrap(), Some((2, b"any bytes".to_vec())));
+    let notes = store.events(&namespace, id, 2, 4, true, ALL).unwrap();
+    assert_eq!(notes.events.iter().map(|e| e.record.seq).collect::<Vec<_>>(), [4]);
+    assert!(store.purge(&namespace, id).unwrap());
+    assert_eq!(store.snapshot(&namespace, id).unwrap(), None);
 }
 
 fn a_state_is_the_same_from_a_snapshot_and_from_the_log(fixture: impl Fixture) {

@@ -301,15 +301,21 @@ async fn operators_see_queues_runners_figures_and_the_description() {
     // All that is described is there: no path answers that there is no such route.
     for (path, methods) in description["paths"].as_object().unwrap() {
         let path = path.replace("{id}", &held).replace("{queue}", "quiet");
+        // A protocol that others extend passes over what it does not know.
+        let query = if path.ends_with("/stream") { "live=nonsense" } else { "nonsense=1" };
         for method in methods.as_object().unwrap().keys() {
             let request = raw::request(
                 server.address,
                 &method.to_uppercase(),
-                &format!("{path}?nonsense=1"),
+                &format!("{path}?{query}"),
                 &[],
                 b"",
             );
             let answer = raw::send(server.address, &request).await;
+            if method == "head" {
+                assert_eq!(answer.status, 200, "{path}");
+                continue;
+            }
             assert_eq!(answer.json()["code"], "invalid_query", "{method} {path}");
         }
     }

@@ -101,7 +101,11 @@ fn is_json(value: &str) -> bool {
     json && utf8
 }
 
-async fn collect(
+/// The bytes of a body of any type; empty where there is none.
+///
+/// # Errors
+/// 413 above the bound, 400 when it breaks off.
+pub(crate) async fn collect(
     limit: usize,
     headers: &HeaderMap,
     mut payload: web::Payload,

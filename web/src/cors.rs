@@ -16,12 +16,18 @@ use actix_web::{
 };
 
 /// What a preflight allows; the routes themselves say 405.
-const METHODS: &str = "GET, HEAD, POST, PATCH, DELETE";
+const METHODS: &str = "GET, HEAD, PUT, POST, PATCH, DELETE";
 /// Request headers that mean something here.
 const ASKED: &str = "accept, authorization, content-type, idempotency-key, if-match, \
-                     last-event-id, traceparent, x-request-id";
+                     if-none-match, last-event-id, traceparent, x-request-id, stream-seq, \
+                     stream-ttl, stream-expires-at, stream-closed, stream-forked-from, \
+                     stream-fork-offset, stream-fork-sub-offset, producer-id, producer-epoch, \
+                     producer-seq";
 /// Answer headers that a page may read beside those that it always may.
-const EXPOSED: &str = "etag, location, retry-after, idempotency-replayed, x-request-id";
+const EXPOSED: &str = "etag, location, retry-after, idempotency-replayed, x-request-id, \
+                       stream-next-offset, stream-up-to-date, stream-closed, stream-cursor, \
+                       stream-ttl, stream-expires-at, stream-sse-data-encoding, producer-epoch, \
+                       producer-seq, producer-expected-seq, producer-received-seq";
 /// Seconds that a browser may keep the answer to a preflight: the two hours that Chromium keeps it
 /// at most, since nothing in it changes while the server runs.
 const MAX_AGE: &str = "7200";

@@ -11,7 +11,7 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{
         StatusCode,
-        header::{self, HeaderValue},
+        header::{self, HeaderName, HeaderValue},
     },
 };
 use heartline_actors::Error;
@@ -57,10 +57,12 @@ codes! {
     NotAWebSocket = 400 "not_a_websocket" "This route is a WebSocket and the request does not upgrade";
     HostNotAllowed = 403 "host_not_allowed" "The Host header names a host this server does not answer for";
     OriginNotAllowed = 403 "origin_not_allowed" "Pages of this origin may not call this server";
+    ProducerFenced = 403 "producer_fenced" "A later epoch of this producer has begun";
     RouteNotFound = 404 "route_not_found" "There is nothing at this path";
     ExecutionNotFound = 404 "execution_not_found" "There is no such execution";
     QueueNotFound = 404 "queue_not_found" "There is no such queue";
     RunnerNotFound = 404 "runner_not_found" "There is no such runner";
+    StreamNotFound = 404 "stream_not_found" "There is no such stream";
     MethodNotAllowed = 405 "method_not_allowed" "This path does not take this method";
     NotAcceptable = 406 "not_acceptable" "None of the accepted media types is served here";
     RequestTimeout = 408 "request_timeout" "The request did not arrive in time";
@@ -74,6 +76,12 @@ codes! {
     NotDue = 409 "not_due" "The deadline is not due";
     StateLimit = 409 "state_limit" "The execution holds as much state as it may";
     SubscriptionExists = 409 "subscription_exists" "A subscription with this id is open on this connection";
+    StreamExists = 409 "stream_exists" "The path is taken by a stream that is not like this";
+    StreamClosed = 409 "stream_closed" "The stream is closed";
+    StreamTypeMismatch = 409 "stream_type_mismatch" "The stream is of another content type";
+    StreamSeqConflict = 409 "stream_seq_conflict" "The stream's sequence does not grow";
+    ProducerGap = 409 "producer_gap" "A request of this producer is missing before this one";
+    StreamGone = 410 "stream_gone" "The stream was deleted and is kept for its forks";
     PreconditionFailed = 412 "precondition_failed" "The execution has moved on";
     BodyTooLarge = 413 "body_too_large" "The request body is too large";
     UnsupportedMediaType = 415 "unsupported_media_type" "The body is not JSON";
@@ -99,7 +107,8 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     retry_after: Option<u32>,
-    allow: Option<&'static str>,
+    /// What a protocol wants told in headers as well.
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// The body as written.
@@ -118,7 +127,8 @@ struct Body<'a> {
 impl Problem {
     /// A problem with what is wrong this time, in one sentence.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), retry_after: None, allow: None }
+        let detail = detail.into();
+        Self { code, detail, errors: Vec::new(), retry_after: None, headers: Vec::new() }
     }
 
     /// One broken rule at `pointer` (RFC 6901, or `?name` for a query parameter).
@@ -138,7 +148,18 @@ impl Problem {
     /// 405, with what the path does take.
     pub fn method_not_allowed(allow: &'static str) -> Self {
         let detail = format!("This path takes {allow}.");
-        Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed, detail) }
+        let allow = HeaderValue::from_static(allow);
+        Self::new(Code::MethodNotAllowed, detail).with(header::ALLOW, allow)
+    }
+
+    /// Tells something in a header, too.
+    #[must_use]
+    pub(crate) fn with(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+        // Numbers, offsets and constants: none has a byte that a header may not have.
+        if let Ok(value) = value.try_into() {
+            self.headers.push((name, value));
+        }
+        self
     }
 
     /// Which kind.
@@ -177,11 +198,12 @@ impl ResponseError for Problem {
         let mut response = HttpResponse::new(self.status_code());
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(methods) = self.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        for (name, value) in &self.headers {
+            headers.insert(name.clone(), value.clone());
         }
         response
     }

@@ -24,6 +24,7 @@ use crate::{
     cors,
     error::{Code, Problem},
     metrics::Route,
+    routes::streams,
 };
 
 /// The middleware.
@@ -80,6 +81,9 @@ where
                 (Way::Preflight { request: Some(Box::new(request)) }, Some(page))
             }
             Ok(page) => (Way::Open { future: self.inner.call(request) }, page),
+            Err(problem) if is_told_no(&app, &request, &problem) => {
+                (Way::Preflight { request: Some(Box::new(request)) }, None)
+            }
             Err(problem) => (Way::Refused { refusal: Some(Box::new((request, problem))) }, None),
         };
         Passage { way, app, id: Some(id), page, span, began }
@@ -160,6 +164,16 @@ fn finish<B: MessageBody>(
     }
     response.headers_mut().insert(HeaderName::from_static(REQUEST_ID), id);
     response
+}
+
+/// Whether a page that is not listed asks what it may do with plain streams. It is told as the
+/// protocol's suite wants it, without the header that would allow the page itself: to a browser that
+/// is a no like any other.
+fn is_told_no(app: &App, request: &ServiceRequest, problem: &Problem) -> bool {
+    app.config.streams.enabled
+        && problem.code() == Code::OriginNotAllowed
+        && cors::is_preflight(request)
+        && request.path().starts_with(streams::ROOT)
 }
 
 /// Writes the problem's body, now that the request's id is known.

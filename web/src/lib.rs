@@ -11,6 +11,7 @@ mod body;
 mod connection;
 mod cors;
 mod drain;
+mod durable;
 mod encode;
 mod error;
 mod gate;

@@ -42,6 +42,8 @@ routes! {
     Runner = "/v1/runners/{id}",
     Supervisor = "/v1/supervisor",
     WebSocket = "/v1/ws",
+    ExecutionStream = "/v1/executions/{id}/stream",
+    Streams = "/v1/stream/{path}",
     Operations = "operations",
     Page = "/",
     Other = "other",

@@ -11,7 +11,7 @@ use utoipa::{
 
 use crate::{
     error::{Code, PROBLEM_JSON},
-    routes::{events, executions, operations, person, runner},
+    routes::{events, executions, operations, person, runner, stream, streams},
     schema,
 };
 
@@ -25,7 +25,8 @@ use crate::{
     ),
     paths(
         executions::create, executions::list, executions::get, executions::update, executions::purge,
-        events::read,
+        events::read, stream::read, stream::head,
+        streams::create, streams::append, streams::read, streams::head, streams::delete,
         person::explain, person::cancel, person::resume, person::retry,
         runner::claim, runner::post_events, runner::heartbeat, runner::complete, runner::fail, runner::wait,
         runner::cancelled,
@@ -37,6 +38,7 @@ use crate::{
     tags(
         (name = "executions", description = "The person's side"),
         (name = "events", description = "The log"),
+        (name = "streams", description = "Plain durable streams, where `streams.enabled` is set"),
         (name = "runners", description = "The runner's side"),
         (name = "operations", description = "The operator's side"),
     ),
@@ -47,6 +49,9 @@ struct Document;
 /// The document as it is served.
 pub(crate) fn document(config: &Config) -> Bytes {
     let mut document = Document::openapi();
+    if !config.streams.enabled {
+        document.paths.paths.retain(|path, _| !path.starts_with(streams::ROOT));
+    }
     let http = &config.http;
     let limits = format!(
         "\n\nLimits of this server: request body {} bytes, event {} bytes, {} events per post, nesting {} levels, \
@@ -74,6 +79,8 @@ impl Modify for Errors {
             let has_id = path.contains('{');
             let methods = [
                 (&mut item.get, false),
+                (&mut item.head, false),
+                (&mut item.put, true),
                 (&mut item.post, true),
                 (&mut item.patch, true),
                 (&mut item.delete, false),
@@ -88,7 +95,8 @@ impl Modify for Errors {
 }
 
 /// Operations whose body may be left out.
-const BODY_OPTIONAL: [&str; 3] = ["cancelExecution", "resumeExecution", "retryExecution"];
+const BODY_OPTIONAL: [&str; 5] =
+    ["cancelExecution", "resumeExecution", "retryExecution", "createStream", "appendToStream"];
 
 fn describe(operation: &mut Operation, path: &str, has_id: bool, has_body: bool) {
     if BODY_OPTIONAL.iter().any(|id| operation.operation_id.as_deref() == Some(id))
@@ -97,8 +105,12 @@ fn describe(operation: &mut Operation, path: &str, has_id: bool, has_body: bool)
         body.required = Some(Required::False);
     }
     let writes = has_body || operation.operation_id.as_deref() == Some("purgeExecution");
-    for status in [400, 403, 404, 405, 406, 409, 412, 413, 415, 422, 500, 503] {
+    // Another protocol, with statuses of its own.
+    let plain = path.starts_with(streams::ROOT);
+    for status in [400, 403, 404, 405, 406, 409, 410, 412, 413, 415, 422, 500, 503] {
         let applies = match status {
+            410 => plain,
+            412 | 415 | 422 if plain => false,
             404 => has_id,
             406 => path.ends_with("/events") && !has_body,
             409 | 412 => writes && has_id,
@@ -126,7 +138,9 @@ pub(crate) mod tests {
 
     #[test]
     fn every_reference_leads_somewhere_and_every_operation_tells_its_errors() {
-        let document: Value = serde_json::from_slice(&document(&Config::default())).unwrap();
+        let mut config = Config::default();
+        config.streams.enabled = true;
+        let document: Value = serde_json::from_slice(&document(&config)).unwrap();
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
         let mut references = Vec::new();
         collect(&document, &mut references);

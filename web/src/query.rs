@@ -17,6 +17,18 @@ impl<'a> Params<'a> {
     /// # Errors
     /// 400 that names the parameter.
     pub(crate) fn parse(text: &'a str, known: &[&str]) -> Result<Self, Problem> {
+        Self::read(text, known, true)
+    }
+
+    /// As [`Params::parse`], for a protocol that others extend: what is not known is passed over.
+    ///
+    /// # Errors
+    /// 400 that names the parameter.
+    pub(crate) fn parse_some(text: &'a str, known: &[&str]) -> Result<Self, Problem> {
+        Self::read(text, known, false)
+    }
+
+    fn read(text: &'a str, known: &[&str], strict: bool) -> Result<Self, Problem> {
         let mut params: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -25,6 +37,9 @@ impl<'a> Params<'a> {
             let value =
                 decode(value).ok_or_else(|| wrong(&name, "is not percent-encoded UTF-8"))?;
             if !known.contains(&&*name) {
+                if !strict {
+                    continue;
+                }
                 return Err(wrong(
                     &name,
                     &format!("is not a parameter here; {}", did_you_mean(&name, known)),

@@ -4,4 +4,5 @@ mod feed;
 mod harness;
 mod lists;
 mod outcomes;
+mod streams;
 mod supervision;

@@ -5,6 +5,8 @@ pub(crate) mod executions;
 pub(crate) mod operations;
 pub(crate) mod person;
 pub(crate) mod runner;
+pub(crate) mod stream;
+pub(crate) mod streams;
 
 use std::sync::Arc;
 
@@ -88,6 +90,21 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, app: &Arc<App>) {
         .service(read("/asyncapi.json", Route::Operations).route(get().to(operations::asyncapi)))
         .service(read("/", Route::Page).route(get().to(operations::page)))
         .default_service(web::to(nothing_here));
+    config.service(
+        read("/v1/executions/{id}/stream", Route::ExecutionStream)
+            .route(web::get().to(stream::read))
+            .route(web::head().to(stream::head)),
+    );
+    if app.config.streams.enabled {
+        config.service(
+            resource("/v1/stream/{path:.*}", Route::Streams, "GET, HEAD, PUT, POST, DELETE")
+                .route(web::post().to(streams::append))
+                .route(web::get().to(streams::read))
+                .route(web::head().to(streams::head))
+                .route(web::put().to(streams::create))
+                .route(web::delete().to(streams::delete)),
+        );
+    }
     if app.config.debug.ws_echo {
         config.service(
             resource("/debug/echo", Route::Other, "GET").route(web::get().to(crate::ws::echo)),
