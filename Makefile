@@ -7,10 +7,10 @@ CARGO ?= cargo
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run build test unit simulate bench lint fmt
+.PHONY: help setup run build test unit simulate conformance fuzz bench lint fmt
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what building needs and this machine lacks
 	@.ci/setup
@@ -29,6 +29,11 @@ unit: setup ## Run the tests inside one crate: make unit CRATE=storage
 
 simulate: setup ## Run the simulator, with SEED=… to repeat a run
 	$(if $(SEED),HEARTLINE_SIM_SEED=$(SEED)) $(CARGO) test --release --test simulator -- --nocapture
+
+# PART=autobahn, agui or browser runs one of them.
+conformance: build ## Run the suites that others wrote, and a browser, against the server
+	@tests/conformance/run $(PART)
+	@# MERGE: $(MAKE) conformance-durable
 
 bench: setup ## Measure, and print the figures
 	$(CARGO) build --release

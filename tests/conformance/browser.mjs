@@ -157,18 +157,19 @@ async function socketOfOne(page, server) {
 
 /** A page of another origin gets neither. */
 async function strangers(page, server) {
+  const id = await server.create();
   await page.goto("data:text/html,<title>elsewhere</title>");
-  const [stream, socket] = await page.evaluate(async (address) => {
+  const [stream, socket] = await page.evaluate(async ([address, id]) => {
     const failed = (target) =>
       new Promise((resolve) => {
         target.onerror = () => resolve(true);
         target.onopen = () => resolve(false);
       });
     return Promise.all([
-      failed(new EventSource(`http://${address}/v1/executions/x/events`)),
+      failed(new EventSource(`http://${address}/v1/executions/${id}/events`)),
       failed(new WebSocket(`ws://${address}/v1/ws`, "heartline.v1.json")),
     ]);
-  }, server.address);
+  }, [server.address, id]);
   ok(stream && socket, "a foreign origin was let in");
   console.log("Another origin: refused");
 }
