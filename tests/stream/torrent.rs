@@ -10,9 +10,9 @@ use super::{
 };
 
 /// Events of one execution, at most.
-const EVENTS: u64 = 6_000;
+const EVENTS: u64 = 2_500;
 /// The largest has a little more bytes; most are far smaller.
-const LARGE: usize = 30_000;
+const LARGE: usize = 20_000;
 
 /// Writes until the end of the test, and completes.
 pub(crate) async fn pour(shelf: Shelf, mut chance: Chance, queue: String) {
@@ -53,7 +53,7 @@ pub(crate) fn show(board: &Board, id: String) {
 }
 
 fn event(chance: &mut Chance, batch: u64) -> String {
-    let size = if chance.one_in(50) { LARGE } else { 400 };
+    let size = if chance.one_in(20) { LARGE } else { 400 };
     let pad = "ä".repeat(chance.below(size) / 2);
     format!(r#"{{"type":"TEXT_MESSAGE_CHUNK","data":{{"messageId":"m{batch}","delta":"{pad}"}}}}"#)
 }
