@@ -35,6 +35,10 @@ conformance: build ## Run the suites that others wrote, and a browser, against t
 	@tests/conformance/run $(PART)
 	@# MERGE: $(MAKE) conformance-durable
 
+# Needs cargo-fuzz and a nightly compiler, and compiles RocksDB once more, for the sanitizer.
+fuzz: setup ## Fuzz what strangers send, SECONDS=60 for each entry
+	$(foreach entry,message query,$(CARGO) +nightly fuzz run $(entry) -- -max_total_time=$(or $(SECONDS),60) &&) true
+
 bench: setup ## Measure, and print the figures
 	$(CARGO) build --release
 	$(CARGO) run --release -p heartline-bench -- all

@@ -152,7 +152,7 @@ impl Socketful<'_> {
                 assert!(frame.at <= frame.head, "{text}");
                 one_more(&visit.counts.lagged);
             }
-            "live" => {}
+            "live" | "reconnect" => {}
             "ping" => socket.say(visit, r#"{"op":"pong"}"#).await?,
             _ => panic!("nothing was lost or wrong, so what is this for? {text}"),
         }

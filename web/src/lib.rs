@@ -12,6 +12,9 @@ mod cors;
 mod drain;
 mod encode;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod hosts;
 mod json;
