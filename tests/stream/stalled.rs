@@ -116,6 +116,30 @@ async fn a_reader_that_stands_still_is_cut_off_and_delays_nobody() {
 }
 
 #[tokio::test]
+async fn a_reader_that_slept_is_told_that_it_lags_and_catches_up_from_disk() {
+    let site = Site::new();
+    let _server = site.start().await;
+    let (api, lease, mut slept, mut reading) = scene(&site).await;
+    flood(&api, &lease, &mut reading).await;
+    let head = api.ask(&Request::under(&lease, "complete", json!({}))).await.seq();
+    let (mut seq, mut ops) = (0, Vec::new());
+    loop {
+        match text(&mut slept).await {
+            Ok(frame) if frame["op"] == "event" => {
+                assert_eq!(frame["event"]["prev"], seq, "a gap");
+                seq += 1;
+                assert_eq!(frame["event"]["seq"], seq);
+            }
+            Ok(frame) => ops.push(frame["op"].as_str().unwrap_or_default().to_owned()),
+            Err(code) => break assert_eq!(code, CloseCode::Normal),
+        }
+    }
+    assert_eq!(seq, head);
+    assert!(ops.contains(&"lag".to_owned()) && ops.ends_with(&["end".to_owned()]), "{ops:?}");
+    site.assert_no_errors_logged();
+}
+
+#[tokio::test]
 async fn a_server_that_stops_tells_its_readers_and_does_not_wait_for_one_that_stands_still() {
     let site = Site::new().with("HEARTLINE_SERVER_SHUTDOWN_TIMEOUT", "1s");
     let mut server = site.start().await;

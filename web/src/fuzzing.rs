@@ -102,8 +102,21 @@ mod tests {
     fn spoiled(good: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
         let bytes = prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..4),
-            select(&[r#"""#, "{", "]", "\\u", "\\ud800", "%", "&", "=", "-1", "1e999", "null", "9999999999999999999"])
-                .prop_map(|text| text.as_bytes().to_vec()),
+            select(&[
+                r#"""#,
+                "{",
+                "]",
+                "\\u",
+                "\\ud800",
+                "%",
+                "&",
+                "=",
+                "-1",
+                "1e999",
+                "null",
+                "9999999999999999999"
+            ])
+            .prop_map(|text| text.as_bytes().to_vec()),
         ];
         let change = (any::<prop::sample::Index>(), 0..4_usize, bytes);
         (select(good), proptest::collection::vec(change, 0..4)).prop_map(|(text, changes)| {
