@@ -94,7 +94,7 @@ mod tests {
         "after=7&limit=10&view=agui&wait=30s&snapshot=true",
         "phase=failed&queue=agents&runner=r-1&name=a%20b+c",
         "since=2026-01-02T03:04:05.000006Z&until=2026-01-02T03:04:05%2B01:00",
-        "cursor=1800000000000000000100000000000000000000000000000000",
+        "cursor=180000000000000000000000000000000000000000000000001",
         "view=full&view=full",
     ];
 
@@ -160,6 +160,15 @@ mod tests {
             assert_eq!(read(text).map_err(|problem| problem.to_string()), Ok(()), "{text}");
         }
         assert!(ws::answer_at_once(MESSAGES[0].as_bytes(), MAX_DEPTH).is_none());
+    }
+
+    #[test]
+    fn half_a_character_is_not_sent_back() {
+        for text in [r#"{"op":"ping","t":"\ud800"}"#, r#"{"op":"pnig","id":"\ud800"}"#] {
+            let answer = ws::answer_at_once(text.as_bytes(), MAX_DEPTH).expect("it is told");
+            assert!(answer.contains("error") && !answer.contains("ud800"), "{answer}");
+            message(text.as_bytes());
+        }
     }
 
     #[test]
