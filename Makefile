@@ -7,10 +7,10 @@ CARGO ?= cargo
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run build test unit simulate bench lint fmt
+.PHONY: help setup run build test unit simulate conformance conformance-durable fuzz bench lint fmt
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what building needs and this machine lacks
 	@.ci/setup
@@ -30,9 +30,17 @@ unit: setup ## Run the tests inside one crate: make unit CRATE=storage
 simulate: setup ## Run the simulator, with SEED=… to repeat a run
 	$(if $(SEED),HEARTLINE_SIM_SEED=$(SEED)) $(CARGO) test --release --test simulator -- --nocapture
 
-.PHONY: conformance-durable
-conformance-durable: build ## Run the published suite and client of Durable Streams
+# PART=autobahn, agui or browser runs one of them.
+conformance: build ## Run the suites that others wrote, and a browser, against the server
+	@tests/conformance/run $(PART)
+	@$(if $(PART),,tests/conformance/durable/run)
+
+conformance-durable: build ## Of those, the published suite and client of Durable Streams
 	@tests/conformance/durable/run
+
+# Needs cargo-fuzz and a nightly compiler, and compiles RocksDB once more, for the sanitizer.
+fuzz: setup ## Fuzz what strangers send, SECONDS=60 for each entry
+	$(foreach entry,message query,$(CARGO) +nightly fuzz run $(entry) -- -max_total_time=$(or $(SECONDS),60) &&) true
 
 bench: setup ## Measure, and print the figures
 	$(CARGO) build --release

@@ -15,12 +15,14 @@ mod recovery {
     mod disk;
     mod exact;
     mod folder;
+    mod keeper;
     mod ledger;
     mod load;
     mod log;
     mod restart;
     mod runner;
     mod server;
+    mod sse;
     mod stop;
     mod watcher;
 }

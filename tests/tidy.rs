@@ -235,7 +235,7 @@ fn no_file_names_the_address_of_a_registry() {
     let mut found = Vec::new();
     for path in files(Path::new("")) {
         // Cargo writes this name of its default registry itself, wherever it fetches from.
-        if path == Path::new("Cargo.lock") {
+        if path.file_name() == Some(OsStr::new("Cargo.lock")) {
             continue;
         }
         let bytes = fs::read(root().join(&path)).expect("a file is readable");

@@ -116,3 +116,22 @@ async fn polls_answer_when_the_server_stops() {
     assert_eq!(claiming.await.expect("no panic").status, 204);
     assert_eq!(polling.await.expect("no panic").status, 200);
 }
+
+#[tokio::test]
+async fn a_page_goes_past_what_its_view_hides() {
+    let server = Server::start();
+    let (id, _) = server.completed().await;
+    let mut types = Vec::new();
+    let mut after = 0;
+    loop {
+        let path = format!("/v1/executions/{id}/events?view=agui&limit=1&after={after}");
+        let page = server.get(&path).await;
+        let Some(event) = page["events"].as_array().and_then(|events| events.first()) else {
+            break;
+        };
+        assert_eq!(event["prev"], after, "{event}");
+        after = event["seq"].as_u64().expect("a seq");
+        types.push(event["type"].as_str().expect("a type").to_owned());
+    }
+    assert_eq!(types, ["RUN_STARTED", "TEXT_MESSAGE_CONTENT", "RUN_FINISHED"]);
+}

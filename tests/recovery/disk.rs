@@ -21,10 +21,11 @@ use super::{
     api::{Api, Lease, Request},
     chance::Chance,
     clients::Shared,
-    load::{Clients, Keeper, Moment, audit, chance, create_unclaimed},
+    keeper::{Keeper, Moment},
+    load::{Clients, audit, chance, create_unclaimed},
     log::{self, Event},
     server::{PATIENCE, Site},
-    watcher::Messages,
+    sse::Messages,
 };
 
 /// Between two looks at a server that is to come back.

@@ -15,7 +15,7 @@ use super::{
     api::{Api, Lease, Request},
     log::{self, Event},
     server::{PATIENCE, Site},
-    watcher::Messages,
+    sse::Messages,
 };
 
 const WRITERS: usize = 6;

@@ -14,6 +14,9 @@ mod drain;
 mod durable;
 mod encode;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod hosts;
 mod json;

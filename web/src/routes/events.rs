@@ -144,6 +144,12 @@ async fn page(app: &App, wanted: Wanted) -> Answer {
     let mut page = app.handle.events(&app.namespace, id, after, limit, lifecycle_only).await?;
     let mut json = Page::default();
     json.add(&mut lens, page.chunk.events.iter().map(Entry::from));
+    // What the view hides does not count: an empty page says that there is no more.
+    while json.count == 0 && page.more {
+        let after = page.chunk.last();
+        page = app.handle.events(&app.namespace, id, after, limit, lifecycle_only).await?;
+        json.add(&mut lens, page.chunk.events.iter().map(Entry::from));
+    }
     if let Some(wait) = wanted.wait
         && json.count == 0
         && !page.more
@@ -179,7 +185,7 @@ async fn poll(
         match next {
             Next::Events(chunk, from) => {
                 let events = chunk.events[from..].iter().map(Entry::from);
-                json.add(&mut lens, events.take(wanted.limit));
+                json.add_some(&mut lens, events, wanted.limit);
             }
             Next::Lag { .. } | Next::Live { .. } => {}
             Next::Reset { .. } | Next::End { .. } => return Ok(()),
@@ -196,6 +202,20 @@ struct Page {
 }
 
 impl Page {
+    /// Until there are `limit` that the view shows.
+    fn add_some<'a>(
+        &mut self,
+        lens: &mut Lens,
+        mut events: impl Iterator<Item = Entry<'a>>,
+        limit: usize,
+    ) {
+        while self.count < limit
+            && let Some(event) = events.next()
+        {
+            self.add(lens, std::iter::once(event));
+        }
+    }
+
     fn add<'a>(&mut self, lens: &mut Lens, events: impl Iterator<Item = Entry<'a>>) {
         for event in events {
             lens.show(event, &mut |_, parts| {
@@ -247,5 +267,19 @@ mod tests {
         page.add(&mut Lens::new(View::Full), log.entries().into_iter());
         let json: serde_json::Value = serde_json::from_slice(&page.finish(2, false)).unwrap();
         assert_eq!(json["events"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_the_view_hides_does_not_count() {
+        let log = crate::view::tests::Log::new(&[
+            ("execution.created", "{}"),
+            ("execution.started", "{}"),
+            ("CUSTOM", "{}"),
+        ]);
+        let mut page = Page::default();
+        page.add_some(&mut Lens::new(View::AgUi), log.entries().into_iter(), 1);
+        let json: serde_json::Value = serde_json::from_slice(&page.finish(3, false)).unwrap();
+        let events = json["events"].as_array().unwrap();
+        assert_eq!((events.len(), &events[0]["type"]), (1, &"RUN_STARTED".into()));
     }
 }

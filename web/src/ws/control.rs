@@ -31,6 +31,40 @@ enum Kind {
     Binary,
 }
 
+/// A message in the making.
+struct Parts {
+    kind: Kind,
+    bytes: BytesMut,
+    /// So many of them are known to be good: of text, whole characters.
+    checked: usize,
+}
+
+impl Parts {
+    fn new(kind: Kind) -> Self {
+        Self { kind, bytes: BytesMut::new(), checked: 0 }
+    }
+
+    /// Whether this can be, or become, a message of its kind: bad text is found out at the first
+    /// fragment that makes it bad (RFC 6455 §8.1).
+    fn add(&mut self, part: &[u8], last: bool) -> bool {
+        self.bytes.extend_from_slice(part);
+        if matches!(self.kind, Kind::Binary) {
+            return true;
+        }
+        match std::str::from_utf8(&self.bytes[self.checked..]) {
+            Ok(good) => {
+                self.checked += good.len();
+                true
+            }
+            Err(error) => {
+                self.checked += error.valid_up_to();
+                // No length: a character that the next fragment may complete.
+                error.error_len().is_none() && !last
+            }
+        }
+    }
+}
+
 /// See the module.
 pub(super) struct Control {
     desk: Desk,
@@ -38,7 +72,7 @@ pub(super) struct Control {
     limit: usize,
     role: Role,
     /// The fragments so far.
-    parts: Option<(Kind, BytesMut)>,
+    parts: Option<Parts>,
 }
 
 type Ctx = WebsocketContext<Control>;
@@ -78,32 +112,31 @@ impl Control {
         // The codec has seen to their order.
         let (part, last) = match item {
             Item::FirstText(part) => {
-                self.parts = Some((Kind::Text, BytesMut::new()));
+                self.parts = Some(Parts::new(Kind::Text));
                 (part, false)
             }
             Item::FirstBinary(part) => {
-                self.parts = Some((Kind::Binary, BytesMut::new()));
+                self.parts = Some(Parts::new(Kind::Binary));
                 (part, false)
             }
             Item::Continue(part) => (part, false),
             Item::Last(part) => (part, true),
         };
-        let Some((kind, parts)) = &mut self.parts else { return };
-        let kind = *kind;
-        if parts.len() + part.len() > self.limit {
+        let Some(parts) = &mut self.parts else { return };
+        if parts.bytes.len() + part.len() > self.limit {
             let close = Close::new(1009, format!("a message has at most {} bytes", self.limit));
             return self.fail(&close, context);
         }
-        parts.extend_from_slice(&part);
+        if !parts.add(&part, last) {
+            return self.fail(&not_utf8(), context);
+        }
         if !last {
             return;
         }
-        let whole = std::mem::take(parts).freeze();
-        self.parts = None;
+        let Some(Parts { kind, bytes, .. }) = self.parts.take() else { return };
         match kind {
-            Kind::Text if std::str::from_utf8(&whole).is_err() => self.fail(&not_utf8(), context),
-            Kind::Text => self.text(whole, context),
-            Kind::Binary => self.binary(whole, context),
+            Kind::Text => self.text(bytes.freeze(), context),
+            Kind::Binary => self.binary(bytes.freeze(), context),
         }
     }
 
@@ -183,5 +216,23 @@ impl StreamHandler<Result<Message, ProtocolError>> for Control {
                 self.fail(&close, context);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_text_is_found_out_at_the_fragment_that_makes_it_bad() {
+        let feed = |kind, fragments: &[&[u8]]| {
+            let (mut parts, count) = (Parts::new(kind), fragments.len());
+            fragments.iter().zip(1..).position(|(part, at)| !parts.add(part, at == count))
+        };
+        assert_eq!(feed(Kind::Text, &[b"h\xc3", b"\xa4", b"user"]), None);
+        assert_eq!(feed(Kind::Text, &[b"h", b"\xf4\x90", b"", b"x"]), Some(1));
+        assert_eq!(feed(Kind::Text, &[b"h\xc3", b"x", b""]), Some(1));
+        assert_eq!(feed(Kind::Text, &[b"h\xc3", b""]), Some(1));
+        assert_eq!(feed(Kind::Binary, &[b"h\xc3", b"\xff"]), None);
     }
 }

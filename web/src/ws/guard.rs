@@ -146,6 +146,11 @@ where
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
+        if this.found.is_some() && this.desk.unhandled() > 0 {
+            // The codec drops what it has when it sees an error; the frames before are answered
+            // first. No waker: whoever handles them polls again.
+            return Poll::Pending;
+        }
         if let Some(close) = this.found.take() {
             this.desk.violated(close);
             this.ended = true;
@@ -196,11 +201,14 @@ mod tests {
         frame
     }
 
+    fn pieces(bytes: &[u8], size: usize) -> Vec<Result<Bytes, PayloadError>> {
+        bytes.chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect()
+    }
+
     /// Feeds `bytes` in pieces of `size`, handling each frame at once.
     async fn fed(bytes: &[u8], size: usize, limit: usize) -> (Vec<u8>, Option<Close>) {
         let desk = Desk::new();
-        let pieces: Vec<_> =
-            bytes.chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        let pieces = pieces(bytes, size);
         let mut guard = Guard::new(stream::iter(pieces), desk.clone(), limit);
         let mut passed = Vec::new();
         while let Some(piece) = guard.next().await {
@@ -245,6 +253,20 @@ mod tests {
             let (passed, close) = fed(&bytes, bytes.len(), 100).await;
             assert_eq!((passed, close.map(|c| c.code())), (good.clone(), Some(code)), "{bad:?}");
         }
+    }
+
+    #[actix_web::test]
+    async fn a_bad_header_waits_until_the_frames_before_it_are_handled() {
+        let desk = Desk::new();
+        let bytes = [frame(0x81, b"hello"), frame(0x83, b"")].concat();
+        let whole = pieces(&bytes, bytes.len());
+        let mut guard = Guard::new(stream::iter(whole), desk.clone(), 100);
+        assert_eq!(guard.next().await.unwrap().unwrap(), frame(0x81, b"hello"));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(guard.poll_next_unpin(&mut context).is_pending());
+        desk.handled();
+        assert!(guard.next().await.unwrap().is_err());
+        assert_eq!(desk.take_violation().unwrap().code(), 1002);
     }
 
     #[actix_web::test]

@@ -196,7 +196,9 @@ fn subscribe(frame: SubscribeFrame<'_>) -> Result<Asked, Problem> {
 fn scalar(pointer: &str, raw: &RawValue) -> Result<String, Problem> {
     let text = raw.get();
     let fits = text.len() <= ECHO_MAX
-        && text.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit());
+        && text.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit())
+        // What is read as it came may be half a character, which no other reader would take.
+        && serde_json::from_str::<serde_json::Value>(text).is_ok();
     if fits {
         return Ok(text.to_owned());
     }
