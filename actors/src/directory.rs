@@ -198,6 +198,14 @@ impl Directory {
         Ok(Answer { reply: decision.reply, view: None })
     }
 
+    /// Lets go of an execution that is over, whatever its actor is still busy with.
+    pub(crate) fn dismiss(&self, namespace: &Namespace, id: ExecutionId) {
+        let listed = lock(&self.slots).get(&id).map(|s| (s.namespace.clone(), s.generation));
+        if let Some((_, generation)) = listed.filter(|(of, _)| of == namespace) {
+            self.forget(id, generation);
+        }
+    }
+
     // ---- finding and building ------------------------------------------------------------
 
     /// Raises the slot's count of queued messages: the caller sends exactly one.

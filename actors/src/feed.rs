@@ -280,6 +280,11 @@ impl Feeds {
         feed
     }
 
+    /// After a purge: whoever asks next reads the store, which knows nothing of it.
+    pub(crate) fn forget(&self, namespace: &Namespace, id: ExecutionId) {
+        self.listed().remove(&(namespace.clone(), id));
+    }
+
     /// Where the edge reports what it wrote.
     pub fn outbound(&self) -> Outbound {
         Outbound(Arc::clone(&self.deliveries))

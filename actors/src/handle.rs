@@ -300,7 +300,11 @@ impl Handle {
             // The journal learns that the store is unhealthy, and brings it back.
             self.0.directory.probe_store(namespace, id);
         }
-        if purged? && self.0.core.changes.are_followed() {
+        let purged = purged?;
+        // What is still in memory of it must not be shown any more.
+        self.0.directory.dismiss(namespace, id);
+        self.0.core.feeds.forget(namespace, id);
+        if purged && self.0.core.changes.are_followed() {
             let row = Row::Gone(facets(&state));
             let namespace = namespace.clone();
             let gone = Change { namespace, id, seq: state.seq, events: Vec::new(), row };

@@ -237,9 +237,7 @@ struct Counted(Latency);
 impl EncodeMetric for Counted {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
         let Latency { count, sum_seconds, buckets, .. } = &self.0;
-        // What stands for infinity in this library.
-        let buckets: Vec<_> = buckets.iter().map(|(le, n)| (le.min(f64::MAX), *n)).collect();
-        encoder.encode_histogram::<NoLabelSet>(*sum_seconds, *count, &buckets, None)
+        encoder.encode_histogram::<NoLabelSet>(*sum_seconds, *count, buckets, None)
     }
 
     fn metric_type(&self) -> MetricType {
@@ -250,6 +248,21 @@ impl EncodeMetric for Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_histogram_counted_elsewhere_ends_with_infinity() {
+        let mut registry = Registry::default();
+        let buckets = vec![(0.001, 2), (f64::INFINITY, 1)];
+        let latency = Latency { count: 3, sum_seconds: 1.5, buckets, ..Latency::default() };
+        registry.register("h", "help", Counted(latency));
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        for line in
+            ["h_bucket{le=\"0.001\"} 2", "h_bucket{le=\"+Inf\"} 3", "h_count 3", "h_sum 1.5"]
+        {
+            assert!(text.contains(line), "{text}");
+        }
+    }
 
     #[test]
     fn every_route_has_a_label() {

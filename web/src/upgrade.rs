@@ -121,8 +121,10 @@ where
 {
     let parts = framed.into_parts();
     let (socket, mut codec) = (Rc::new(parts.io), parts.codec);
-    let incoming = Incoming { socket: Rc::clone(&socket), first: parts.read_buf.freeze() };
-    drop(parts.write_buf); // The dispatcher has flushed it.
+    // Copied, as even an empty rest would hold on to the whole buffer.
+    let first = Bytes::copy_from_slice(&parts.read_buf);
+    drop((parts.read_buf, parts.write_buf)); // The dispatcher has flushed what it wrote.
+    let incoming = Incoming { socket: Rc::clone(&socket), first };
     request.extensions_mut().insert(Taken(incoming));
     let answer = application.call(request).await;
     drop(application);
