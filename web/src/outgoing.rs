@@ -1,4 +1,4 @@
-//! Bytes on their way to a watcher: handed to the connection in pieces, counted, and a reader that
+//! Bytes of an event stream on their way: handed to the connection in pieces, counted, and a reader that
 //! does not take them is noticed.
 
 use std::time::{Duration, Instant};
@@ -8,9 +8,9 @@ use heartline_actors::Outbound;
 
 use crate::encode::Frames;
 
-/// The largest piece for a connection of HTTP: that copies what it is given and keeps as much memory
-/// for as long as it lives, so a page goes to it bit by bit.
-pub(crate) const PIECE: usize = 16 * 1024;
+/// The largest piece. A connection of HTTP copies what it is given and keeps as much memory for as long
+/// as it lives, so a page goes to it bit by bit.
+const PIECE: usize = 16 * 1024;
 
 /// What a connection has still to be given.
 pub(crate) struct Outgoing {
@@ -20,14 +20,12 @@ pub(crate) struct Outgoing {
     /// it has room.
     given: Option<Instant>,
     patience: Duration,
-    piece: usize,
 }
 
 impl Outgoing {
-    /// Nothing yet. `user_timeout` is how long the kernel waits for the peer to take bytes; `piece`
-    /// the most that is given at once.
-    pub(crate) fn new(outbound: Outbound, user_timeout: Duration, piece: usize) -> Self {
-        Self { outbound, rest: Bytes::new(), given: None, patience: user_timeout / 2, piece }
+    /// Nothing yet. `user_timeout` is how long the kernel waits for the peer to take bytes.
+    pub(crate) fn new(outbound: Outbound, user_timeout: Duration) -> Self {
+        Self { outbound, rest: Bytes::new(), given: None, patience: user_timeout / 2 }
     }
 
     /// The connection asks for more. `Some` is the rest of what it was given before: only after
@@ -46,7 +44,7 @@ impl Outgoing {
 
     fn piece(&mut self) -> Bytes {
         self.given = Some(Instant::now());
-        self.rest.split_to(self.rest.len().min(self.piece))
+        self.rest.split_to(self.rest.len().min(PIECE))
     }
 }
 

@@ -54,12 +54,14 @@ pub fn serve(listener: TcpListener, handle: Handle, config: Arc<Config>) -> std:
             map_config(web, move |()| AppConfig::default())
         };
         let upgrading = application();
+        let outbound = app.handle.outbound();
         let upgrade = fn_factory(move || {
             let application = upgrading.new_service(());
+            let outbound = outbound.clone();
             async move {
                 let application = Rc::new(application.await?);
                 Ok::<_, ()>(fn_service(move |(request, framed)| {
-                    upgrade::serve(Rc::clone(&application), request, framed)
+                    upgrade::serve(Rc::clone(&application), outbound.clone(), request, framed)
                 }))
             }
         });

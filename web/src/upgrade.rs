@@ -7,7 +7,8 @@
 
 use std::{
     cell::RefCell,
-    io,
+    collections::VecDeque,
+    io::{self, IoSlice},
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
@@ -24,9 +25,15 @@ use actix_service::Service;
 use actix_web::{HttpMessage as _, HttpRequest, error::PayloadError, rt::net::TcpStream};
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::Stream;
+use heartline_actors::Outbound;
 
 /// Bytes read at once; one buffer serves all connections of a thread.
 const READ_MAX: usize = 16 * 1024;
+/// What is gathered for one write: enough for a batch of events, and little to hold for a reader that
+/// is slow.
+const WAITING_BYTES: usize = 64 * 1024;
+/// Pieces of one write; the system takes more.
+const WAITING_PARTS: usize = 64;
 /// Writes in a row before other connections of the thread have their turn.
 const TURN: usize = 32;
 /// How long, and how much of, what a client still sends is read after the end, so that the system
@@ -93,6 +100,7 @@ fn poll_read<T>(
 /// left is no error of the server, so there is never one.
 pub(crate) async fn serve<S, B>(
     application: Rc<S>,
+    outbound: Outbound,
     request: Request,
     framed: Framed<TcpStream, Codec>,
 ) -> Result<(), actix_web::Error>
@@ -104,6 +112,10 @@ where
 {
     if let Err(error) = exchange(application, request, framed).await {
         tracing::debug!(%error, "a connection broke off");
+        // What the system says when TCP_USER_TIMEOUT is over.
+        if error.kind() == io::ErrorKind::TimedOut {
+            outbound.cut();
+        }
     }
     Ok(())
 }
@@ -145,62 +157,98 @@ async fn send<B: MessageBody>(
     let upgraded = head.status() == StatusCode::SWITCHING_PROTOCOLS;
     let mut out = BytesMut::new();
     codec.encode(Message::Item((head, body.size())), &mut out)?;
-    let has_body = !matches!(body.size(), BodySize::None | BodySize::Sized(0));
+    let mut over = matches!(body.size(), BodySize::None | BodySize::Sized(0));
     let mut body = std::pin::pin!(body);
-    let mut waiting = out.freeze();
-    let mut over = !has_body;
-    let mut written = 0;
+    let mut waiting = Waiting::default();
+    waiting.push(out.freeze());
+    let mut writes = 0;
     std::future::poll_fn(|context| {
         loop {
-            ready!(poll_write(socket, context, &mut waiting))?;
-            if over {
-                return Poll::Ready(Ok(()));
+            while !over && waiting.has_room() {
+                let Poll::Ready(next) = body.as_mut().poll_next(context) else { break };
+                let chunk = next.transpose().map_err(|error| {
+                    let error: Box<dyn std::error::Error> = error.into();
+                    io::Error::other(error.to_string())
+                })?;
+                over = chunk.is_none();
+                if upgraded {
+                    waiting.push(chunk.unwrap_or_default());
+                } else {
+                    let mut out = BytesMut::new();
+                    codec.encode(Message::Chunk(chunk), &mut out)?;
+                    waiting.push(out.freeze());
+                }
             }
-            written += 1;
-            if written % TURN == 0 {
+            if waiting.parts.is_empty() {
+                return if over { Poll::Ready(Ok(())) } else { Poll::Pending };
+            }
+            ready!(waiting.poll_write(socket, context))?;
+            writes += 1;
+            if writes % TURN == 0 {
                 context.waker().wake_by_ref();
                 return Poll::Pending;
-            }
-            let next = ready!(body.as_mut().poll_next(context));
-            let chunk = match next {
-                Some(Ok(chunk)) => Some(chunk),
-                Some(Err(error)) => {
-                    let error: Box<dyn std::error::Error> = error.into();
-                    return Poll::Ready(Err(io::Error::other(error.to_string())));
-                }
-                None => None,
-            };
-            over = chunk.is_none();
-            if upgraded {
-                waiting = chunk.unwrap_or_default();
-            } else {
-                let mut out = BytesMut::new();
-                codec.encode(Message::Chunk(chunk), &mut out)?;
-                waiting = out.freeze();
             }
         }
     })
     .await
 }
 
-/// Writes until nothing waits.
-fn poll_write(
-    socket: &TcpStream,
-    context: &mut Context<'_>,
-    waiting: &mut Bytes,
-) -> Poll<io::Result<()>> {
-    while !waiting.is_empty() {
-        match socket.try_write(waiting) {
-            Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            Ok(count) => waiting.advance(count),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                ready!(socket.poll_write_ready(context))?;
-            }
-            Err(error) => return Poll::Ready(Err(error)),
+/// What is ready to be written: the shared bytes themselves, so that many small ones go out at once
+/// and none is copied.
+#[derive(Default)]
+struct Waiting {
+    parts: VecDeque<Bytes>,
+    bytes: usize,
+}
+
+impl Waiting {
+    /// Whether more may be asked for.
+    fn has_room(&self) -> bool {
+        self.bytes < WAITING_BYTES && self.parts.len() < WAITING_PARTS
+    }
+
+    fn push(&mut self, part: Bytes) {
+        if !part.is_empty() {
+            self.bytes += part.len();
+            self.parts.push_back(part);
         }
     }
-    *waiting = Bytes::new();
-    Poll::Ready(Ok(()))
+
+    fn passed(&mut self, mut count: usize) {
+        self.bytes -= count;
+        while let Some(first) = self.parts.front_mut().filter(|_| count > 0) {
+            let here = count.min(first.len());
+            first.advance(here);
+            count -= here;
+            if first.is_empty() {
+                self.parts.pop_front();
+            }
+        }
+    }
+
+    /// Writes until nothing waits.
+    fn poll_write(
+        &mut self,
+        socket: &TcpStream,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !self.parts.is_empty() {
+            let mut slices = [IoSlice::new(&[]); WAITING_PARTS];
+            for (slice, part) in slices.iter_mut().zip(&self.parts) {
+                *slice = IoSlice::new(part);
+            }
+            let count = self.parts.len().min(WAITING_PARTS);
+            match socket.try_write_vectored(&slices[..count]) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(count) => self.passed(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(socket.poll_write_ready(context))?;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 async fn drain(socket: &TcpStream) {
@@ -221,4 +269,36 @@ async fn drain(socket: &TcpStream) {
     };
     // The client's own end comes first, mostly at once.
     let _in_time = tokio::time::timeout(time, reading).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_in_part_goes_on_where_it_stopped() {
+        let mut waiting = Waiting::default();
+        for part in ["ab", "", "cde", "f"] {
+            waiting.push(Bytes::from_static(part.as_bytes()));
+        }
+        assert_eq!((waiting.parts.len(), waiting.bytes), (3, 6));
+        waiting.passed(3);
+        assert_eq!(waiting.parts, ["de", "f"]);
+        waiting.passed(2);
+        assert_eq!(waiting.parts, ["f"]);
+        waiting.passed(1);
+        assert_eq!((waiting.parts.len(), waiting.bytes), (0, 0));
+    }
+
+    #[test]
+    fn a_slow_reader_holds_little() {
+        let mut waiting = Waiting::default();
+        assert!(waiting.has_room());
+        waiting.push(Bytes::from(vec![0; WAITING_BYTES]));
+        assert!(!waiting.has_room());
+        waiting.passed(1);
+        assert!(waiting.has_room());
+        (0..WAITING_PARTS).for_each(|_| waiting.push(Bytes::from_static(b"x")));
+        assert!(!waiting.has_room());
+    }
 }

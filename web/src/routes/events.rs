@@ -14,7 +14,7 @@ use super::{Answer, Shared, json_bytes};
 use crate::{
     app::{App, execution_of},
     error::{Code, Problem},
-    outgoing::{Outgoing, PIECE},
+    outgoing::Outgoing,
     query::{Params, wrong},
     schema,
     sse::Stream,
@@ -118,7 +118,7 @@ async fn streamed(app: Shared, headers: &HeaderMap, wanted: Wanted) -> Answer {
         Some(last) => Start::After(last),
     };
     let watch = watching::open(&app, id, view, start, Transport::Sse).await?;
-    let outgoing = Outgoing::new(app.handle.outbound(), app.config.websocket.user_timeout, PIECE);
+    let outgoing = Outgoing::new(app.handle.outbound(), app.config.websocket.user_timeout);
     let stream =
         Stream::new(id, watch, app.draining.clone(), app.config.http.sse_keep_alive, outgoing);
     Ok(HttpResponse::Ok()

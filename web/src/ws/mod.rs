@@ -32,6 +32,7 @@ use actix_web::{HttpRequest, HttpResponseBuilder};
 use actix_web_actors::ws::{HandshakeError, WebsocketContext, handshake_with_protocols};
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
+use heartline_actors::Outbound;
 use tokio::time::{Interval, MissedTickBehavior, Sleep};
 
 use self::{
@@ -46,7 +47,6 @@ use crate::{
     drain::reconnect_after,
     encode::Frames,
     error::{Code, Problem},
-    outgoing::Outgoing,
     query::{Params, wrong},
     routes::{Answer, Shared},
     upgrade::Incoming,
@@ -158,7 +158,7 @@ struct Socket<C> {
     subscriptions: Option<Subscriptions>,
     ping: Interval,
     stopping: Pin<Box<dyn Future<Output = ()>>>,
-    outgoing: Outgoing,
+    outbound: Outbound,
     linger: Option<Pin<Box<Sleep>>>,
 }
 
@@ -174,11 +174,9 @@ impl<C> Socket<C> {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let draining = app.draining.clone();
         let stopping = Box::pin(async move { draining.begun().await });
-        // Written from where it is, so in one piece.
-        let outgoing =
-            Outgoing::new(app.handle.outbound(), app.config.websocket.user_timeout, usize::MAX);
+        let outbound = app.handle.outbound();
         let control = Box::pin(control);
-        Self { control, desk, subscriptions, ping, stopping, outgoing, linger: None }
+        Self { control, desk, subscriptions, ping, stopping, outbound, linger: None }
     }
 
     /// Says goodbye, and from now on only waits for the client to say it too.
@@ -224,10 +222,6 @@ where
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        // Nothing may come between the pieces of a frame.
-        if let Some(piece) = this.outgoing.ask() {
-            return Poll::Ready(Some(Ok(piece)));
-        }
         if let Poll::Ready(frames) = this.control.as_mut().poll_next(context) {
             return Poll::Ready(frames);
         }
@@ -242,7 +236,10 @@ where
                 None
             };
             return match frames {
-                Some(frames) => Poll::Ready(Some(Ok(this.outgoing.give(frames)))),
+                Some(frames) => {
+                    this.outbound.wrote(frames.count, frames.bytes.len());
+                    Poll::Ready(Some(Ok(frames.bytes)))
+                }
                 None => Poll::Pending,
             };
         }
