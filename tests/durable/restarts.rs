@@ -100,6 +100,7 @@ async fn forks_and_what_is_kept_for_them_survive_a_kill() {
     server.kill().await;
 
     let _server = site.start().await;
+    // What was kept for a fork goes after it; if the kill came between, it goes at the start.
     for path in ["/v1/stream/root", "/v1/stream/fork"] {
         http.head(path).await.is(404);
     }

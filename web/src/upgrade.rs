@@ -69,7 +69,7 @@ impl Stream for Incoming {
         if !this.first.is_empty() {
             return Poll::Ready(Some(Ok(std::mem::take(&mut this.first))));
         }
-        let read = ready!(poll_read(&this.socket, context, |bytes| Bytes::copy_from_slice(bytes)));
+        let read = ready!(poll_read(&this.socket, context, Bytes::copy_from_slice));
         Poll::Ready(match read {
             Ok(bytes) if bytes.is_empty() => None,
             Ok(bytes) => Some(Ok(bytes)),

@@ -100,6 +100,7 @@ impl Actor for Desk {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
         ctx.run_interval(self.core.config.streams.sweep_interval, Self::sweep);
+        self.remove_doomed(ctx);
     }
 }
 
@@ -147,7 +148,20 @@ impl Desk {
             known.extend(ready.iter().map(|(id, _)| *id));
             ready.into_iter().for_each(|(id, state)| desk.insert(id, state));
         }
+        desk.doom_unforked();
         desk
+    }
+
+    /// What was kept for forks that are gone: a crash came between its removal and theirs. The
+    /// removal of one may let go of its own source, hence the rounds.
+    fn doom_unforked(&mut self) {
+        loop {
+            let kept = |entry: &Entry| entry.state.deleted && !self.is_source(entry.id);
+            let over = self.streams.iter().find(|(_, entry)| kept(entry));
+            let Some(path) = over.map(|(path, _)| path.clone()) else { return };
+            let entry = self.take(&path);
+            self.doomed.extend(entry.map(|entry| (entry.id, None)));
+        }
     }
 
     /// Takes a stream into memory, after what it was forked from.
