@@ -14,7 +14,7 @@ use crate::views::{FeedView, Latency};
 
 /// How a subscription leaves the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Transport {
     WebSocket,
     Sse,
