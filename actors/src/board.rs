@@ -514,6 +514,11 @@ impl Board {
         self.entries.get(&id).map(|e| Arc::clone(&e.standing))
     }
 
+    /// The current lease.
+    pub fn lease(&self, id: ExecutionId) -> Option<LeaseId> {
+        self.entries.get(&id)?.standing.held().map(|held| held.lease)
+    }
+
     /// The pulse of the current lease.
     pub fn pulse(&self, id: ExecutionId) -> Option<Arc<Pulse>> {
         self.entries.get(&id).and_then(|e| e.pulse.clone())

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use heartline_config::Config;
-use heartline_execution::{ExecutionId, Kind, LeaseId, Namespace, Phase, Timestamp};
+use heartline_execution::{ExecutionId, Kind, LeaseId, Namespace, Phase, SessionId, Timestamp};
 use heartline_storage::{Error as StoreError, ExecutionStore, PageLimits};
 use tokio::sync::Notify;
 
@@ -17,6 +17,7 @@ use crate::{
     journal::Journal,
     live::Changes,
     runners::Runners,
+    sessions::Sessions,
 };
 
 /// See the module.
@@ -27,6 +28,7 @@ pub(crate) struct Core {
     pub(crate) journal: Journal,
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) changes: Changes,
+    pub(crate) sessions: Sessions,
     board: Mutex<Board>,
     runners: Mutex<Runners>,
     /// Queues that were stirred, each once, until their actor looks.
@@ -56,6 +58,7 @@ impl Core {
             journal,
             feeds,
             changes,
+            sessions: Sessions::default(),
             board: Mutex::default(),
             runners: Mutex::new(runners),
             stirred: Mutex::default(),
@@ -90,8 +93,13 @@ impl Core {
         pulse: Option<Arc<Pulse>>,
     ) {
         let now = self.now();
-        let stirred = self.board().observe(standing, pulse, now);
+        let (id, after) = (standing.id, standing.held().map(|held| held.lease));
+        let (before, stirred) = {
+            let mut board = self.board();
+            (board.lease(id), board.observe(standing, pulse, now))
+        };
         self.stir(stirred);
+        self.sessions.stir(id, before, after);
     }
 
     /// After a store has recovered: a commit whose outcome was unknown may have been durable. What
@@ -176,12 +184,25 @@ impl Core {
         ExecutionId::new(kind, uuid::Uuid::now_v7().as_u128())
     }
 
-    pub(crate) fn new_lease_id() -> LeaseId {
-        LeaseId(uuid::Uuid::new_v4().as_u128())
+    /// A session that nobody can guess.
+    pub(crate) fn new_session_id() -> SessionId {
+        SessionId(secret())
+    }
+
+    /// A lease that nobody can guess, of a session where there is one.
+    pub(crate) fn new_lease_id(session: Option<SessionId>) -> LeaseId {
+        LeaseId::of(session.unwrap_or_else(Self::new_session_id), secret())
     }
 
     /// Uniform in `[0, 1)`; spreads retries, guards nothing.
     pub(crate) fn random() -> f64 {
         fastrand::f64()
     }
+}
+
+/// 64 bits from the system's generator; the few bits of a UUID that are the same in all of them are
+/// covered by its other half.
+fn secret() -> u64 {
+    let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
+    high ^ low
 }

@@ -52,6 +52,13 @@ struct Slot {
     generation: u64,
 }
 
+/// A question that is in a mailbox.
+pub(crate) struct Asked<T> {
+    id: ExecutionId,
+    generation: u64,
+    answer: oneshot::Receiver<Result<T, Error>>,
+}
+
 /// What stands behind an id.
 enum Found {
     Actor(Slot),
@@ -126,17 +133,44 @@ impl Directory {
         command: Command,
         wants: Wants,
     ) -> Result<Answer, Error> {
-        let slot = match self.find(namespace, id).await? {
-            Found::Actor(slot) => slot,
-            Found::Terminal(state) => return self.refuse(&state, id, command),
-        };
-        let (answering, answer) = oneshot::channel();
-        let message = Execute { command, wants, idempotency: None, answering };
-        self.ask(id, slot, message, answer).await
+        let asked = self.enter(namespace, id, command, wants).await?;
+        self.answer_to(asked).await
     }
 
-    /// Sends and waits. An actor that drops a question is dying: it is unlisted before the caller
-    /// can ask again, so that the next question goes to a new one.
+    /// Puts a command into the mailbox of its execution: what is put in after this comes after it.
+    pub(crate) async fn enter(
+        self: &Arc<Self>,
+        namespace: &Namespace,
+        id: ExecutionId,
+        command: Command,
+        wants: Wants,
+    ) -> Result<Asked<Answer>, Error> {
+        let (answering, answer) = oneshot::channel();
+        let generation = match self.find(namespace, id).await? {
+            Found::Actor(slot) => {
+                let message = Execute { command, wants, idempotency: None, answering };
+                deliver(slot.address, message).await;
+                slot.generation
+            }
+            Found::Terminal(state) => {
+                writer::answer(answering, self.refuse(&state, id, command));
+                0
+            }
+        };
+        Ok(Asked { id, generation, answer })
+    }
+
+    /// Waits for the answer. An actor that drops a question is dying: it is unlisted before the
+    /// caller can ask again, so that the next question goes to a new one.
+    pub(crate) async fn answer_to<T>(&self, asked: Asked<T>) -> Result<T, Error> {
+        // The sender went into the message: a mailbox that is closed drops it, too.
+        if let Ok(answer) = asked.answer.await {
+            return answer;
+        }
+        self.forget(asked.id, asked.generation);
+        Err(Error::Interrupted)
+    }
+
     async fn ask<M, T>(
         &self,
         id: ExecutionId,
@@ -149,13 +183,9 @@ impl Directory {
         ExecutionActor: Handler<M>,
         <ExecutionActor as Actor>::Context: ToEnvelope<ExecutionActor, M>,
     {
-        // The sender went into the message: a mailbox that is closed drops it, too.
+        let generation = slot.generation;
         deliver(slot.address, message).await;
-        if let Ok(answer) = answer.await {
-            return answer;
-        }
-        self.forget(id, slot.generation);
-        Err(Error::Interrupted)
+        self.answer_to(Asked { id, generation, answer }).await
     }
 
     /// The first command of a new execution.

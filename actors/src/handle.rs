@@ -25,6 +25,8 @@ use crate::{
     feed::{Chunk, Cursor},
     live::{Change, LiveList, Row},
     queues::{self, Alive, Ask, Delivery, Queues},
+    session::{Registration, RunnerSession},
+    sessions::Slots,
     streams::{Reading, Streams},
     supervisor::Watch,
     views::{
@@ -461,8 +463,8 @@ impl Handle {
         let key = (namespace.clone(), queue);
         let ask = |alive| {
             let (granting, granted) = oneshot::channel();
-            let (key, runner) = (key.clone(), runner.clone());
-            (Ask { key, runner, slots, alive, granting }, granted)
+            let (key, runner, slots) = (key.clone(), runner.clone(), Slots::new(slots));
+            (Ask { key, runner, session: None, slots, alive, granting }, granted)
         };
         let mut delivery = None;
         // What is there and awaited by nobody else is granted on this thread.
@@ -496,6 +498,22 @@ impl Handle {
             return Err(Error::ShuttingDown);
         }
         Ok(delivery.map(Delivery::take).unwrap_or_default())
+    }
+
+    /// Connects a runner: until the session is dropped it is given work and told what becomes of
+    /// it. It keeps the leases of its session, and those that it names, as far as they are current.
+    ///
+    /// # Errors
+    /// [`Error::RunnerConnected`] while another session of the same runner is connected.
+    pub async fn register(
+        &self,
+        namespace: &Namespace,
+        registration: Registration,
+    ) -> Result<RunnerSession, Error> {
+        self.ready()?;
+        let Parts { core, directory, queues, .. } = &*self.0;
+        let place = (Arc::clone(core), Arc::clone(directory), queues.clone());
+        RunnerSession::open(place, namespace, registration).await
     }
 
     /// A sign of life, and progress where there is some.
@@ -591,6 +609,7 @@ impl Handle {
             leases: held(&seen.runner.info.id),
             info: seen.runner.info,
             status: seen.status,
+            connected: seen.runner.connected,
             queues: seen.runner.queues,
             slots: seen.runner.slots,
             slots_free: seen.runner.offering,
@@ -629,6 +648,7 @@ impl Handle {
                 executions: directory.len(),
                 queues,
                 runners: core.runners().len(),
+                sessions: core.sessions.len(),
                 live,
             },
             restarts: directory.restarts(),

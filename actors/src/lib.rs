@@ -20,6 +20,8 @@ mod live;
 mod queues;
 pub mod recent;
 pub mod runners;
+mod session;
+mod sessions;
 mod start;
 pub mod streams;
 mod supervisor;
@@ -32,6 +34,7 @@ pub use handle::{Claim, Create, EventPage, Handle, Listed, Start, Subscription};
 pub use heartline_storage::{Cursor as ListCursor, Idempotency, Query, Stored};
 pub use live::{Change, ListNext, ListedRow, LiveList, Turn};
 pub use queues::Alive;
+pub use session::{Entered, Registration, RunnerSession, Told, Went};
 pub use start::{BeforeCommand, Hooks, Running, StartError, start};
 pub use views::*;
 

@@ -12,13 +12,14 @@ use actix::{
     Actor, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler, WrapFuture,
 };
 use futures_util::{StreamExt, future, stream};
-use heartline_execution::{Command, ExecutionId, Namespace, Reply, event::RunnerInfo};
+use heartline_execution::{Command, ExecutionId, Namespace, Reply, SessionId, event::RunnerInfo};
 use tokio::sync::oneshot;
 
 use crate::{
     board::QueueKey,
     core::Core,
     directory::Directory,
+    sessions::Slots,
     views::{Error, Granted},
     writer::Wants,
 };
@@ -35,7 +36,11 @@ pub type Alive = Box<dyn Fn() -> bool + Send>;
 pub(crate) struct Ask {
     pub(crate) key: QueueKey,
     pub(crate) runner: RunnerInfo,
-    pub(crate) slots: u32,
+    /// Of the session that asks, where one does.
+    pub(crate) session: Option<SessionId>,
+    /// How much it takes at once. A session asks several queues with the same slots, and its
+    /// question lapses where none is left.
+    pub(crate) slots: Arc<Slots>,
     pub(crate) alive: Alive,
     pub(crate) granting: oneshot::Sender<Delivery>,
 }
@@ -98,11 +103,19 @@ impl Queues {
             // Those who have gone must not pile up where nothing is ever claimable.
             waiting.claims.retain(|claim| !claim.granting.is_closed());
             let Some(ask) = waiting.claims.front() else { break };
-            let taken = self.core.board().take(key, ask.slots, self.core.now());
-            if taken.is_empty() {
+            let slots = ask.slots.take();
+            let taken = match slots {
+                0 => Vec::new(),
+                _ => self.core.board().take(key, slots, self.core.now()),
+            };
+            ask.slots.give_back(slots - taken.len() as u32);
+            if taken.is_empty() && slots > 0 {
                 break;
             }
             let Some(ask) = waiting.claims.pop_front() else { break };
+            if taken.is_empty() {
+                continue; // It has no slot left: whoever asked learns that it was let go.
+            }
             if !(ask.alive)() {
                 settle(&self.core, &taken);
                 continue;
@@ -200,13 +213,14 @@ pub(crate) async fn grant(
     taken: Vec<ExecutionId>,
 ) -> Option<Ask> {
     let namespace = ask.key.0.clone();
-    let claims = taken.iter().map(|id| claim(directory, &namespace, *id, &ask.runner));
+    let claims = taken.iter().map(|id| claim(directory, &namespace, *id, &ask));
     let claimed = future::join_all(claims).await;
     if claimed.iter().any(Result::is_err) {
         tokio::time::sleep(PAUSE).await;
     }
     let granted: Vec<Granted> = claimed.into_iter().flatten().flatten().collect();
     settle(core, &taken);
+    ask.slots.give_back((taken.len() - granted.len()) as u32);
     if granted.is_empty() {
         return (!ask.granting.is_closed()).then_some(ask);
     }
@@ -220,10 +234,10 @@ async fn claim(
     directory: &Arc<Directory>,
     namespace: &Namespace,
     id: ExecutionId,
-    runner: &RunnerInfo,
+    ask: &Ask,
 ) -> Result<Option<Granted>, Error> {
-    let lease = Core::new_lease_id();
-    let command = Command::Claim { lease, runner: runner.clone() };
+    let lease = Core::new_lease_id(ask.session);
+    let command = Command::Claim { lease, runner: ask.runner.clone() };
     match directory.execute(namespace, id, command, Wants::Full).await {
         Ok(answer) => {
             let Some(view) = answer.view else { return Ok(None) };

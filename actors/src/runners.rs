@@ -24,9 +24,11 @@ pub struct Runner {
     pub slots: u32,
     /// Slots of the polls that wait now.
     pub offering: u32,
+    /// Connected by a socket.
+    pub connected: bool,
     /// First poll.
     pub first_seen: Timestamp,
-    /// Last poll, or end of one.
+    /// Last poll, end of one, or frame of its socket.
     pub last_seen: Timestamp,
     /// When it was last found to hold something, by a search for idle runners.
     pub held_at: Timestamp,
@@ -35,7 +37,9 @@ pub struct Runner {
 impl Runner {
     /// Whether it has neither polled nor been found at work for `retention`.
     fn is_idle(&self, retention: Span, now: Timestamp) -> bool {
-        self.offering == 0 && now.since(self.last_seen.max(self.held_at)) >= retention
+        self.offering == 0
+            && !self.connected
+            && now.since(self.last_seen.max(self.held_at)) >= retention
     }
 }
 
@@ -100,6 +104,22 @@ impl Runners {
         slots: u32,
         now: Timestamp,
     ) {
+        let runner = self.seen(namespace, info, slots, now);
+        runner.offering = runner.offering.saturating_add(slots);
+        self.asks(namespace, queue, info, now);
+        let (polls, offered) = self.offers.entry((namespace.clone(), queue.clone())).or_default();
+        *polls += 1;
+        *offered += slots as usize;
+    }
+
+    /// A runner that describes itself, known from now on.
+    fn seen(
+        &mut self,
+        namespace: &Namespace,
+        info: &RunnerInfo,
+        slots: u32,
+        now: Timestamp,
+    ) -> &mut Runner {
         let key = (namespace.clone(), info.id.clone());
         if !self.known.contains_key(&key) && self.known.len() >= self.limit {
             self.forget_stalest();
@@ -109,21 +129,77 @@ impl Runners {
             queues: BTreeMap::new(),
             slots,
             offering: 0,
+            connected: false,
             first_seen: now,
             last_seen: now,
             held_at: Timestamp(0),
         });
         runner.info = info.clone();
         runner.slots = slots;
-        runner.offering = runner.offering.saturating_add(slots);
         runner.last_seen = now;
-        let key = (namespace.clone(), queue.clone());
+        runner
+    }
+
+    fn asks(&mut self, namespace: &Namespace, queue: &Name, info: &RunnerInfo, now: Timestamp) {
+        let Some(runner) = self.known.get_mut(&(namespace.clone(), info.id.clone())) else {
+            return;
+        };
         if runner.queues.insert(queue.clone(), now).is_none() {
-            self.by_queue.entry(key.clone()).or_default().insert(info.id.clone());
+            let key = (namespace.clone(), queue.clone());
+            self.by_queue.entry(key).or_default().insert(info.id.clone());
         }
-        let (polls, offered) = self.offers.entry(key).or_default();
-        *polls += 1;
-        *offered += slots as usize;
+    }
+
+    /// A runner is connected and asks these queues, with the same slots: none of them free yet.
+    pub fn connected(
+        &mut self,
+        namespace: &Namespace,
+        queues: &[Name],
+        info: &RunnerInfo,
+        slots: u32,
+        now: Timestamp,
+    ) {
+        self.seen(namespace, info, slots, now).connected = true;
+        for queue in queues {
+            self.asks(namespace, queue, info, now);
+        }
+    }
+
+    /// So many of its slots are free now, after so many before.
+    pub fn offers_now(
+        &mut self,
+        namespace: &Namespace,
+        queues: &[Name],
+        runner: &Name,
+        (before, free): (u32, u32),
+    ) {
+        if let Some(runner) = self.known.get_mut(&(namespace.clone(), runner.clone())) {
+            runner.offering = runner.offering.saturating_sub(before).saturating_add(free);
+        }
+        for queue in queues {
+            let key = (namespace.clone(), queue.clone());
+            let (polls, offered) = self.offers.entry(key.clone()).or_default();
+            *polls = *polls + usize::from(free > 0) - usize::from(before > 0);
+            *offered = *offered + free as usize - before as usize;
+            if *polls == 0 {
+                self.offers.remove(&key);
+            }
+        }
+    }
+
+    /// It said something over its socket.
+    pub fn heard(&mut self, namespace: &Namespace, runner: &Name, now: Timestamp) {
+        if let Some(runner) = self.known.get_mut(&(namespace.clone(), runner.clone())) {
+            runner.last_seen = now;
+        }
+    }
+
+    /// Its socket is gone. What it offered was taken back before.
+    pub fn disconnected(&mut self, namespace: &Namespace, runner: &Name, now: Timestamp) {
+        if let Some(runner) = self.known.get_mut(&(namespace.clone(), runner.clone())) {
+            runner.connected = false;
+            runner.last_seen = now;
+        }
     }
 
     /// A poll ended, with work or without.
@@ -173,8 +249,11 @@ impl Runners {
     }
 
     fn forget_stalest(&mut self) {
-        let stalest =
-            self.known.iter().filter(|(_, r)| r.offering == 0).min_by_key(|(_, r)| r.last_seen);
+        let stalest = self
+            .known
+            .iter()
+            .filter(|(_, r)| r.offering == 0 && !r.connected)
+            .min_by_key(|(_, r)| r.last_seen);
         if let Some(key) = stalest.map(|(key, _)| key.clone()) {
             self.forget(&key);
         }

@@ -40,6 +40,11 @@ pub enum Error {
     /// What was read is damaged.
     #[error("{0}")]
     Corrupt(String),
+    /// A process with this runner's id is connected already, and this is another one.
+    #[error(
+        "runner {0} is connected already; give each process an id of its own, or return with the session of the one before"
+    )]
+    RunnerConnected(Name),
     /// The server is stopping.
     #[error("the server is shutting down")]
     ShuttingDown,
@@ -181,6 +186,8 @@ pub struct RunnerView {
     pub info: RunnerInfo,
     /// Computed from freshness at the time of asking.
     pub status: RunnerStatus,
+    /// Connected by a socket now; else it polls.
+    pub connected: bool,
     /// Queues it polled, and when last.
     pub queues: BTreeMap<Name, Timestamp>,
     /// Slots it offered when it last polled.
@@ -242,6 +249,8 @@ pub struct ActorsView {
     pub queues: usize,
     /// Runners known.
     pub runners: usize,
+    /// Of those, connected by a socket.
+    pub sessions: usize,
     /// Live executions, in memory or not.
     pub live: usize,
 }

@@ -169,10 +169,13 @@ settings! {
         boot_grace: Duration as "crate::form::span" = secs(5), Span(Duration::ZERO, secs(3600));
         /// After a runner's socket closed, how long it may take to return and keep its leases.
         runner_grace: Duration as "crate::form::span" = secs(5), Span(Duration::ZERO, secs(3600));
+        /// How often a runner that is connected is asked to give a sign of life.
+        runner_heartbeat: Duration as "crate::form::span" = secs(10), Span(ms(100), secs(3600));
         /// Silence after which a runner is shown as late: one and a half of its 10 s beats.
         runner_late_after: Duration as "crate::form::span" = secs(15), Span(secs(1), secs(86_400));
         /// Silence after which a runner is shown as lost and no longer counted for dispatch.
-        /// Four missed beats; its leases end by their own heartbeat deadlines, sooner by default.
+        /// Four missed beats; its leases end by their own heartbeat deadlines, sooner by default. A
+        /// socket of which nothing is heard for so long is closed.
         runner_lost_after: Duration as "crate::form::span" = secs(45), Span(secs(1), secs(86_400));
         /// How long a runner that asks for nothing and holds nothing is remembered, and its queue.
         /// Long enough to tell a queue whose runners have died from one that never had any; short

@@ -364,7 +364,11 @@ impl<'a> Turn<'a> {
         match &self.state.cancel {
             None => return Err(Rejection::NotCancelling),
             Some(cancel) if cancel.acknowledged_at.is_some() => {}
-            Some(_) => self.emit(EventBody::CancelAcknowledged(Empty {})),
+            Some(_) => {
+                // Whoever acknowledges it has got it.
+                self.deliver_cancel();
+                self.emit(EventBody::CancelAcknowledged(Empty {}));
+            }
         }
         self.done()
     }
@@ -377,7 +381,11 @@ impl<'a> Turn<'a> {
         match &self.state.cancel {
             None => return Err(Rejection::NotCancelling),
             Some(cancel) if cancel.acknowledged_at.is_some() => {}
-            Some(_) => self.emit(EventBody::CancelAcknowledged(Empty {})),
+            Some(_) => {
+                // Whoever acknowledges it has got it.
+                self.deliver_cancel();
+                self.emit(EventBody::CancelAcknowledged(Empty {}));
+            }
         }
         let reason = Reason::CancelRequested;
         self.emit(EventBody::Cancelled(Cancelled { reason, error: None }));

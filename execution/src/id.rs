@@ -55,6 +55,9 @@ pub enum Error {
     /// Not 32 lower-case hex digits.
     #[error("a lease is 32 lower-case hex digits, as handed out by claim")]
     Lease,
+    /// Not 16 lower-case hex digits.
+    #[error("a session is 16 lower-case hex digits, as given when the runner registered")]
+    Session,
     /// Outside `[A-Za-z0-9_.:-]{1,128}`.
     #[error("a name is 1 to {max} characters of A-Z a-z 0-9 _ . : -", max = Name::MAX)]
     Name,
@@ -118,11 +121,49 @@ impl FromStr for ExecutionId {
     }
 }
 
+/// A runner's stay with the server: outlives its sockets, and so the server's restarts. A secret
+/// between the two, as leases are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub u64);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let id = u64::from_str_radix(text, 16).map(Self).map_err(|_| Error::Session)?;
+        // Exactly one spelling per value.
+        (id.to_string() == text).then_some(id).ok_or(Error::Session)
+    }
+}
+
 /// The token that lets exactly one runner write for an attempt (fencing). Opaque to clients.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LeaseId(pub u128);
 
 impl LeaseId {
+    /// A lease granted to a session, told from its others by `own`. It names its session itself, so
+    /// that a runner that returns gets its leases back with nothing else being remembered of it.
+    pub const fn of(session: SessionId, own: u64) -> Self {
+        Self((session.0 as u128) << 64 | own as u128)
+    }
+
+    /// The session it was granted to; of a lease that was granted to none, one that nobody has.
+    pub const fn session(self) -> SessionId {
+        SessionId((self.0 >> 64) as u64)
+    }
+
     fn text(&self) -> Text<32> {
         let mut text = Text::new();
         text.put_hex(0, self.0);
@@ -220,7 +261,12 @@ impl FromStr for Name {
     }
 }
 
-text_serde!(ExecutionId as text.as_str, LeaseId as text.as_str, Name as as_str);
+text_serde!(
+    ExecutionId as text.as_str,
+    LeaseId as text.as_str,
+    SessionId as to_string.as_str,
+    Name as as_str
+);
 
 #[cfg(test)]
 mod tests {
@@ -241,6 +287,17 @@ mod tests {
             "wex_01981f000000700080000000000000ab\0",
         ] {
             assert_eq!(wrong.parse::<ExecutionId>(), Err(Error::ExecutionId), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_lease_names_its_session() {
+        let session = SessionId(0x00ab_0000_0000_0001);
+        let lease = LeaseId::of(session, 7);
+        assert_eq!(lease.to_string(), "00ab0000000000010000000000000007");
+        assert_eq!((lease.session(), session.to_string().parse()), (session, Ok(session)));
+        for wrong in ["", "ab", "00AB000000000001", "+0ab000000000001", "00ab0000000000010"] {
+            assert_eq!(wrong.parse::<SessionId>(), Err(Error::Session), "{wrong:?}");
         }
     }
 

@@ -27,7 +27,7 @@ pub use content::Content;
 pub use deadline::{Deadline, DeadlineKind};
 pub use decide::{Decision, decide};
 pub use event::{Event, EventBody, Reason};
-pub use id::{ExecutionId, Kind, LeaseId, Name, Namespace};
+pub use id::{ExecutionId, Kind, LeaseId, Name, Namespace, SessionId};
 pub use spec::Spec;
 pub use standing::{Place, Standing};
 pub use state::{Execution, Phase, State};

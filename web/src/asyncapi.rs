@@ -1,4 +1,4 @@
-//! `/asyncapi.json`: what goes over the watchers' WebSocket, as AsyncAPI 3.0. The frames are
+//! `/asyncapi.json`: what goes over the WebSockets of watchers and of runners, as AsyncAPI 3.0. The frames are
 //! described by types; tests read what the server really writes back by them.
 
 #![allow(dead_code, reason = "the types are descriptions")]
@@ -7,11 +7,14 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use heartline_config::Config;
+use heartline_execution::Span;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{OpenApi, ToSchema};
 
-use crate::schema::{Event, Execution, ExecutionWithState, Problem, ViewName, described};
+use crate::schema::{
+    Event, Execution, ExecutionWithState, Problem, Progress, RunnerInfo, ViewName, described,
+};
 
 described! {
     /// What the server lets a connection do.
@@ -189,6 +192,163 @@ described! {
         /// When to come back.
         after: String,
     }
+
+    /// An execution and the lease under which it is held.
+    Held {
+        execution: String,
+        lease: String,
+    }
+
+    /// The first of a runner: who it is, what it serves, how much it takes at once.
+    Register {
+        id: Option<Value>,
+        runner: RunnerInfo,
+        /// 1 to 64, each once; they share the slots.
+        queues: Vec<String>,
+        slots: u64,
+        /// Of its last `registered`, when it returns.
+        session: Option<String>,
+        /// What it is still at work on, when it returns. What else its session held goes back to its
+        /// queue; left out, it keeps all of that.
+        leases: Option<Vec<Held>>,
+    }
+
+    /// Append what the runner produced.
+    Events {
+        id: Value,
+        execution: String,
+        lease: String,
+        /// Increases within a lease, gaps allowed; one at or below the last is a repeat.
+        batch: Option<u64>,
+        events: Vec<PostedEvent>,
+    }
+
+    /// An event as posted.
+    PostedEvent {
+        /// An AG-UI 1.0 event type.
+        r#type: String,
+        data: Value,
+    }
+
+    /// Signs of life of many leases, and of the runner: at least every `heartbeat` of `registered`.
+    Heartbeat {
+        /// Answered at once: signs of life are not written down.
+        id: Option<Value>,
+        executions: Vec<Beat>,
+    }
+
+    /// One of them.
+    Beat {
+        execution: String,
+        lease: String,
+        progress: Option<Progress>,
+    }
+
+    /// The runner finished.
+    Complete {
+        id: Value,
+        execution: String,
+        lease: String,
+        output: Option<Value>,
+    }
+
+    /// The runner failed.
+    Fail {
+        id: Value,
+        execution: String,
+        lease: String,
+        error: RunnerFailure,
+    }
+
+    /// What went wrong.
+    RunnerFailure {
+        code: Option<String>,
+        message: String,
+        detail: Option<String>,
+        hint: Option<String>,
+        retryable: Option<bool>,
+    }
+
+    /// The runner asks a person.
+    Wait {
+        id: Value,
+        execution: String,
+        lease: String,
+        batch: Option<u64>,
+        prompt: Option<String>,
+        schema: Option<Value>,
+        timeout: Option<String>,
+        /// Whether the lease is kept meanwhile. Default true.
+        hold: Option<bool>,
+    }
+
+    /// The runner has stopped on request.
+    Cancelled {
+        id: Value,
+        execution: String,
+        lease: String,
+    }
+
+    /// The runner knows that it is to stop, and is stopping.
+    CancelAcknowledged {
+        id: Option<Value>,
+        execution: String,
+        lease: String,
+    }
+
+    /// Take nothing more; the socket closes with 1000 when nothing is held.
+    Drain {
+        id: Option<Value>,
+    }
+
+    /// The runner is connected.
+    Registered {
+        /// A secret, for its return.
+        session: String,
+        /// How often it gives a sign of life.
+        heartbeat: String,
+        /// What it keeps. What else it is at work on is lost.
+        leases: Vec<Held>,
+    }
+
+    /// Work.
+    Lease {
+        execution: ExecutionWithState,
+        attempt: u64,
+        lease: String,
+        /// How often a sign of life of this lease must come.
+        heartbeat: String,
+    }
+
+    /// The operation of this id is done; where it wrote, its end is durable at `seq`.
+    Ack {
+        id: Value,
+        seq: Option<u64>,
+    }
+
+    /// A person wants it to stop.
+    CancelFrame {
+        execution: String,
+        lease: String,
+        reason: Option<String>,
+        /// When it is forced.
+        deadline: String,
+    }
+
+    /// Stop: the lease is not the runner's any more.
+    Revoked {
+        execution: String,
+        lease: String,
+        reason: String,
+    }
+
+    /// The question was answered. May come twice, with the same `seq`, when the runner was away.
+    Resumed {
+        execution: String,
+        lease: String,
+        seq: u64,
+        input: Value,
+    }
 }
 
 /// Who sends it.
@@ -198,42 +358,74 @@ enum From {
     Server,
 }
 
+/// Sender, `op`, and the type that describes the rest.
+type Message = (From, &'static str, &'static str);
+
 macro_rules! messages {
-    ($($from:ident $op:literal $name:ident,)*) => {
-        /// Sender, `op`, and the type that describes the rest.
-        const MESSAGES: &[(From, &str, &str)] = &[$((From::$from, $op, stringify!($name))),*];
+    ($(#[doc = $doc:literal] $channel:ident $described:ident { $($from:ident $op:literal $name:ident,)* })*) => {$(
+        #[doc = $doc]
+        const $channel: &[Message] = &[$((From::$from, $op, stringify!($name))),*];
 
         #[derive(OpenApi)]
         #[openapi(components(schemas($($name),*)))]
-        struct Described;
-    };
+        struct $described;
+    )*};
 }
 
 messages! {
-    Client "subscribe" Subscribe,
-    Client "subscribe" SubscribeList,
-    Client "unsubscribe" Unsubscribe,
-    Client "ping" Ping,
-    Client "pong" Pong,
-    Server "hello" Hello,
-    Server "subscribed" Subscribed,
-    Server "subscribed" SubscribedList,
-    Server "unsubscribed" Unsubscribed,
-    Server "snapshot" Snapshot,
-    Server "event" EventFrame,
-    Server "lag" Lag,
-    Server "live" Live,
-    Server "reset" Reset,
-    Server "end" End,
-    Server "enter" Enter,
-    Server "change" Change,
-    Server "leave" Leave,
-    Server "listed" Listed,
-    Server "reset" ResetList,
-    Server "error" Error,
-    Server "ping" Ping,
-    Server "pong" Pong,
-    Server "reconnect" Reconnect,
+    /// Of watchers.
+    WATCH Watching {
+        Client "subscribe" Subscribe,
+        Client "subscribe" SubscribeList,
+        Client "unsubscribe" Unsubscribe,
+        Client "ping" Ping,
+        Client "pong" Pong,
+        Server "hello" Hello,
+        Server "subscribed" Subscribed,
+        Server "subscribed" SubscribedList,
+        Server "unsubscribed" Unsubscribed,
+        Server "snapshot" Snapshot,
+        Server "event" EventFrame,
+        Server "lag" Lag,
+        Server "live" Live,
+        Server "reset" Reset,
+        Server "end" End,
+        Server "enter" Enter,
+        Server "change" Change,
+        Server "leave" Leave,
+        Server "listed" Listed,
+        Server "reset" ResetList,
+        Server "error" Error,
+        Server "ping" Ping,
+        Server "pong" Pong,
+        Server "reconnect" Reconnect,
+    }
+
+    /// Of runners.
+    RUN Running {
+        Client "register" Register,
+        Client "events" Events,
+        Client "heartbeat" Heartbeat,
+        Client "complete" Complete,
+        Client "fail" Fail,
+        Client "wait" Wait,
+        Client "cancelled" Cancelled,
+        Client "cancel_acknowledged" CancelAcknowledged,
+        Client "drain" Drain,
+        Client "ping" Ping,
+        Client "pong" Pong,
+        Server "hello" Hello,
+        Server "registered" Registered,
+        Server "lease" Lease,
+        Server "ack" Ack,
+        Server "error" Error,
+        Server "cancel" CancelFrame,
+        Server "revoked" Revoked,
+        Server "resumed" Resumed,
+        Server "ping" Ping,
+        Server "pong" Pong,
+        Server "reconnect" Reconnect,
+    }
 }
 
 /// What each close code means.
@@ -248,17 +440,23 @@ const CLOSES: &[(u16, &str)] = &[
     (1013, "the server has as much to do as it takes: come back later"),
     (4400, "the query, or a message, was wrong; an `error` frame says how"),
     (4404, "there is no such execution"),
+    (4408, "a runner did not register in time, or was not heard for too long"),
+    (4409, "the runner is connected by another socket"),
     (4429, "too many operations at once"),
 ];
 
 /// The document as it is served.
 pub(crate) fn document(config: &Config) -> Bytes {
-    let openapi = serde_json::to_value(Described::openapi()).expect("a description is plain JSON");
-    let mut schemas = openapi["components"]["schemas"].clone();
+    let schemas_of = |openapi: utoipa::openapi::OpenApi| {
+        let openapi = serde_json::to_value(openapi).expect("a description is plain JSON");
+        openapi["components"]["schemas"].as_object().cloned().unwrap_or_default()
+    };
+    let mut schemas = schemas_of(Watching::openapi());
+    schemas.extend(schemas_of(Running::openapi()));
     let mut messages = BTreeMap::new();
-    for (_, op, name) in MESSAGES {
+    for (_, op, name) in WATCH.iter().chain(RUN) {
         if messages.contains_key(name) {
-            continue; // Sent either way.
+            continue; // Sent either way, or in both channels.
         }
         let schema = &mut schemas[*name];
         let about = schema["description"].clone();
@@ -276,16 +474,16 @@ pub(crate) fn document(config: &Config) -> Bytes {
         });
         messages.insert(*name, message);
     }
-    let of = |from: From| -> Vec<Value> {
-        let names = MESSAGES.iter().filter(|(sender, ..)| *sender == from);
+    let of = |channel: &str, all: &[Message], from: From| -> Vec<Value> {
+        let names = all.iter().filter(|(sender, ..)| *sender == from);
         names
-            .map(|(.., name)| json!({"$ref": format!("#/channels/watch/messages/{name}")}))
+            .map(|(.., name)| json!({"$ref": format!("#/channels/{channel}/messages/{name}")}))
             .collect()
     };
-    let in_channel: serde_json::Map<String, Value> = messages
-        .keys()
-        .map(|name| ((*name).to_owned(), json!({"$ref": format!("#/components/messages/{name}")})))
-        .collect();
+    let in_channel = |all: &[Message]| -> serde_json::Map<String, Value> {
+        let reference = |name: &str| json!({"$ref": format!("#/components/messages/{name}")});
+        all.iter().map(|(.., name)| ((*name).to_owned(), reference(name))).collect()
+    };
     let closes: Vec<String> = CLOSES.iter().map(|(code, why)| format!("{code}: {why}.")).collect();
     let (websocket, feed) = (&config.websocket, &config.feed);
     let document = json!({
@@ -311,7 +509,7 @@ pub(crate) fn document(config: &Config) -> Bytes {
                  the client reads. Close codes: {}",
                 websocket.message_bytes, feed.per_connection, closes.join(" ")
             ),
-            "messages": in_channel,
+            "messages": in_channel(WATCH),
             "bindings": {"ws": {
                 "method": "GET",
                 "headers": {"type": "object", "properties": {
@@ -328,15 +526,41 @@ pub(crate) fn document(config: &Config) -> Bytes {
                     },
                 },
             }},
+        }, "run": {
+            "address": "/v1/runner",
+            "title": "Runners",
+            "description": format!(
+                "Messages of at most {} bytes. Operations may be sent without waiting; those of one \
+                 execution are taken in order, and each id is answered once, after the commit. A \
+                 socket that closes without having drained starts a grace of {}, in which the runner \
+                 may return with its session and keep its leases. Close codes as for watchers.",
+                websocket.message_bytes,
+                Span::from_std(config.supervision.runner_grace),
+            ),
+            "messages": in_channel(RUN),
+            "bindings": {"ws": {
+                "method": "GET",
+                "headers": {"type": "object", "properties": {
+                    "Sec-WebSocket-Protocol": {"const": "heartline.runner.v1.json"}
+                }},
+            }},
         }},
         "operations": {
             "ask": {
                 "action": "receive", "channel": {"$ref": "#/channels/watch"},
-                "summary": "What a client may send.", "messages": of(From::Client),
+                "summary": "What a client may send.", "messages": of("watch", WATCH, From::Client),
             },
             "show": {
                 "action": "send", "channel": {"$ref": "#/channels/watch"},
-                "summary": "What the server sends.", "messages": of(From::Server),
+                "summary": "What the server sends.", "messages": of("watch", WATCH, From::Server),
+            },
+            "work": {
+                "action": "receive", "channel": {"$ref": "#/channels/run"},
+                "summary": "What a runner may send.", "messages": of("run", RUN, From::Client),
+            },
+            "dispatch": {
+                "action": "send", "channel": {"$ref": "#/channels/run"},
+                "summary": "What a runner is told.", "messages": of("run", RUN, From::Server),
             },
         },
         "components": {"messages": messages, "schemas": schemas},
@@ -357,7 +581,7 @@ mod tests {
         let document = parsed();
         let mut references = Vec::new();
         crate::openapi::tests::collect(&document, &mut references);
-        assert!(references.len() > MESSAGES.len());
+        assert!(references.len() > WATCH.len() + RUN.len());
         for reference in references {
             let pointer = reference.strip_prefix('#').unwrap();
             assert!(document.pointer(pointer).is_some(), "{reference}");
@@ -366,18 +590,17 @@ mod tests {
 
     #[test]
     fn the_client_may_say_what_is_read_and_nothing_else() {
-        let said: std::collections::BTreeSet<_> = MESSAGES
-            .iter()
-            .filter(|(from, ..)| *from == From::Client)
-            .map(|(_, op, _)| *op)
-            .collect();
-        assert_eq!(said, crate::ws::OPS.into_iter().collect());
+        let said = |all: &[Message]| -> std::collections::BTreeSet<_> {
+            all.iter().filter(|(from, ..)| *from == From::Client).map(|(_, op, _)| *op).collect()
+        };
+        assert_eq!(said(WATCH), crate::ws::OPS.into_iter().collect());
+        assert_eq!(said(RUN), crate::ws::RUNNER_OPS.into_iter().collect());
     }
 
     #[test]
     fn a_message_is_known_by_its_op() {
         let document = parsed();
-        for (_, op, name) in MESSAGES {
+        for (_, op, name) in WATCH.iter().chain(RUN) {
             let schema = &document["components"]["schemas"][name];
             assert_eq!(schema["properties"]["op"]["const"], *op, "{name}");
             let required = schema["required"].as_array().unwrap();

@@ -75,6 +75,9 @@ codes! {
     NotCancelling = 409 "not_cancelling" "No cancellation was requested";
     NotDue = 409 "not_due" "The deadline is not due";
     StateLimit = 409 "state_limit" "The execution holds as much state as it may";
+    NotRegistered = 409 "not_registered" "The runner has not registered on this socket";
+    AlreadyRegistered = 409 "already_registered" "A runner has registered on this socket";
+    RunnerConnected = 409 "runner_connected" "A runner with this id is connected";
     SubscriptionExists = 409 "subscription_exists" "A subscription with this id is open on this connection";
     StreamExists = 409 "stream_exists" "The path is taken by a stream that is not like this";
     StreamClosed = 409 "stream_closed" "The stream is closed";
@@ -226,6 +229,7 @@ impl From<Error> for Problem {
             Error::StoreUnavailable(_) => later(Code::StoreUnavailable, RETRY_SOON),
             Error::Interrupted => later(Code::Interrupted, RETRY_SOON),
             Error::Corrupt(_) => Self::new(Code::Corrupt, detail),
+            Error::RunnerConnected(_) => Self::new(Code::RunnerConnected, detail),
             Error::ShuttingDown => later(Code::ShuttingDown, RETRY_SOON),
         }
     }

@@ -40,6 +40,7 @@ routes! {
     Queue = "/v1/queues/{queue}",
     Runners = "/v1/runners",
     Runner = "/v1/runners/{id}",
+    RunnerSocket = "/v1/runner",
     Supervisor = "/v1/supervisor",
     WebSocket = "/v1/ws",
     ExecutionStream = "/v1/executions/{id}/stream",
@@ -170,6 +171,7 @@ fn register_figures(registry: &mut Registry, view: &SupervisorView, ready: bool)
     gauge(r, "actors_executions", "Execution actors in memory", view.actors.executions as f64);
     gauge(r, "actors_queues", "Queues known", view.actors.queues as f64);
     gauge(r, "actors_runners", "Runners known", view.actors.runners as f64);
+    gauge(r, "actors_sessions", "Runners connected by a socket", view.actors.sessions as f64);
     counter(r, "actor_restarts", "Restarts of execution actors", view.restarts);
     gauges(
         r,

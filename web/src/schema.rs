@@ -335,6 +335,8 @@ described! {
         version: Option<String>,
         /// `live`, `late` or `lost`.
         status: String,
+        /// By a socket; else it polls.
+        connected: bool,
         /// Queues it polled, and when last.
         queues: BTreeMap<String, String>,
         slots: u32,

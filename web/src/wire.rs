@@ -312,7 +312,15 @@ impl Claim {
         if self.slots == 0 || self.slots as usize > slots_max {
             return Err(invalid("/slots", &format!("must be from 1 to {slots_max}")));
         }
-        let Runner { id, name, host, pid, version } = self.runner.0;
+        self.runner.0.into_info()
+    }
+}
+
+impl Runner {
+    /// # Errors
+    /// 422 beyond a bound.
+    pub(crate) fn into_info(self) -> Result<RunnerInfo, Problem> {
+        let Runner { id, name, host, pid, version } = self;
         for (pointer, text) in
             [("/runner/name", &name), ("/runner/host", &host), ("/runner/version", &version)]
         {
@@ -438,7 +446,15 @@ impl Fail {
     /// # Errors
     /// 422 for a text beyond its bound.
     pub(crate) fn into_failure(self) -> Result<Failure, Problem> {
-        let RunnerError { code, message, detail, hint, retryable } = self.error.0;
+        self.error.0.into_failure()
+    }
+}
+
+impl RunnerError {
+    /// # Errors
+    /// 422 for a text beyond its bound.
+    pub(crate) fn into_failure(self) -> Result<Failure, Problem> {
+        let RunnerError { code, message, detail, hint, retryable } = self;
         if code.is_empty() {
             return Err(invalid("/error/code", "must not be empty"));
         }
@@ -484,6 +500,12 @@ impl Wait {
     pub(crate) fn check(&self) -> Result<(), Problem> {
         batch_number(self.batch)?;
         bounded("/prompt", self.prompt.as_deref(), TEXT_MAX)
+    }
+
+    /// The command, its schema not yet looked at.
+    pub(crate) fn into_command(self) -> Command {
+        let Self { lease, batch, prompt, schema, timeout, hold } = self;
+        Command::Wait { lease, batch, prompt, schema: schema.map(one_line), timeout, hold }
     }
 }
 

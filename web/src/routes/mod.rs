@@ -60,6 +60,9 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, app: &Arc<App>) {
                 .route(web::delete().to(executions::purge)),
         )
         .service(resource("/v1/ws", Route::WebSocket, "GET").route(web::get().to(crate::ws::watch)))
+        .service(
+            resource("/v1/runner", Route::RunnerSocket, "GET").route(web::get().to(crate::ws::run)),
+        )
         .service(post("/v1/executions/{id}/fail", Route::Fail).route(web::post().to(runner::fail)))
         .service(post("/v1/executions/{id}/wait", Route::Wait).route(web::post().to(runner::wait)))
         .service(

@@ -9,6 +9,7 @@ use std::cell::OnceCell;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{BufMut as _, BytesMut};
 use heartline_actors::{Alive, Granted};
+use heartline_config::Http;
 use heartline_execution::{Command, Content, Reply, Span, content::FieldError};
 
 use super::{Answer, Shared, json_bytes, no_parameters};
@@ -44,12 +45,24 @@ pub(crate) async fn post_events(
 
 fn posted(app: &App, bytes: &[u8]) -> Result<Command, Problem> {
     let wire::PostEvents { lease, batch, events } = body::parse(app, bytes)?;
-    let (most, largest) = (app.config.http.batch_events, app.config.http.event_bytes);
+    wire::batch_number(batch)?;
+    let contents = contents(&app.config.http, events)?;
+    Ok(Command::PostEvents { lease, batch, events: contents })
+}
+
+/// What a runner posts, each event checked.
+///
+/// # Errors
+/// 413 or 422 that names the event.
+pub(crate) fn contents(
+    limits: &Http,
+    events: Vec<Object<wire::PostedEvent<'_>>>,
+) -> Result<Vec<Content>, Problem> {
+    let (most, largest) = (limits.batch_events, limits.event_bytes);
     if events.is_empty() || events.len() > most {
         let message = format!("has {} events; from 1 to {most} are allowed", events.len());
         return Err(Problem::at(Code::Invalid, "/events", message));
     }
-    wire::batch_number(batch)?;
     let mut contents = Vec::with_capacity(events.len());
     for (index, Object(event)) in events.into_iter().enumerate() {
         let length = event.data.get().len();
@@ -61,7 +74,7 @@ fn posted(app: &App, bytes: &[u8]) -> Result<Command, Problem> {
             Content::parse(&event.type_name, event.data).map_err(|errors| within(index, errors))?;
         contents.push(content);
     }
-    Ok(Command::PostEvents { lease, batch, events: contents })
+    Ok(contents)
 }
 
 /// The errors of the event at `index`, with pointers from the body's root.
@@ -124,19 +137,26 @@ pub(crate) async fn claim(app: Shared, request: HttpRequest, payload: web::Paylo
 fn leases(granted: &[Granted]) -> BytesMut {
     let mut json = BytesMut::with_capacity(granted.iter().map(|g| g.execution.len() + 128).sum());
     json.put_slice(b"{\"leases\":[");
-    for (index, Granted { execution, attempt, lease, heartbeat, .. }) in granted.iter().enumerate()
-    {
+    for (index, granted) in granted.iter().enumerate() {
         if index > 0 {
             json.put_u8(b',');
         }
-        json.put_slice(b"{\"execution\":");
-        json.put_slice(execution);
-        let rest =
-            format!(",\"attempt\":{attempt},\"lease\":\"{lease}\",\"heartbeat\":\"{heartbeat}\"}}");
-        json.put_slice(rest.as_bytes());
+        json.put_u8(b'{');
+        lease_members(&mut json, granted);
+        json.put_u8(b'}');
     }
     json.put_slice(b"]}");
     json
+}
+
+/// A lease, as every transport says it.
+pub(crate) fn lease_members(json: &mut BytesMut, granted: &Granted) {
+    let Granted { execution, attempt, lease, heartbeat, .. } = granted;
+    json.put_slice(b"\"execution\":");
+    json.put_slice(execution);
+    let rest =
+        format!(",\"attempt\":{attempt},\"lease\":\"{lease}\",\"heartbeat\":\"{heartbeat}\"");
+    json.put_slice(rest.as_bytes());
 }
 
 /// A sign of life, with progress where there is some.
@@ -210,14 +230,13 @@ pub(crate) async fn wait(app: Shared, request: HttpRequest, payload: web::Payloa
     let bytes = body::read(&app, &request, payload).await?;
     let asked: wire::Wait = body::parse(&app, &bytes)?;
     asked.check()?;
-    let wire::Wait { lease, batch, prompt, schema, timeout, hold } = asked;
-    let schema = schema.map(wire::one_line);
-    if let Some(schema) = schema.clone() {
+    let command = asked.into_command();
+    if let Command::Wait { schema: Some(schema), .. } = &command {
+        let schema = schema.clone();
         web::block(move || check_schema(&schema)).await.map_err(|error| {
             Problem::new(Code::Internal, format!("The schema could not be checked: {error}."))
         })??;
     }
-    let command = Command::Wait { lease, batch, prompt, schema, timeout, hold };
     done(app.handle.command(&app.namespace, id, command).await?)
 }
 

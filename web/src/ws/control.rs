@@ -1,25 +1,32 @@
 //! The control half of a socket: an actor that reads the client's frames, answers what can be
 //! answered at once, and leaves the rest on the desk.
 
+use std::sync::Arc;
+
 use actix::{Actor, ActorContext as _, StreamHandler};
 use actix_http::ws::{CloseReason, Item, Message, ProtocolError};
 use actix_web_actors::ws::WebsocketContext;
 use bytes::{Bytes, BytesMut};
 
+use heartline_config::Config;
+
 use super::{
     desk::{Close, Desk},
     frames, ops,
 };
+use crate::app::App;
 
 /// What a socket is for.
 pub(super) enum Role {
-    /// Subscribes and is shown events.
-    Watcher {
+    /// Says operations and is told what comes of them.
+    Peer {
         /// Sent first.
         hello: String,
         /// Stands as `request_id` in problems.
         connection: String,
-        max_depth: usize,
+        app: Arc<App>,
+        /// What the client may say.
+        read: fn(&[u8], &Config) -> Result<ops::Asked, ops::Slip>,
     },
     /// Gets back what it sends.
     Echo,
@@ -81,7 +88,7 @@ impl Actor for Control {
     type Context = Ctx;
 
     fn started(&mut self, context: &mut Ctx) {
-        if let Role::Watcher { hello, .. } = &self.role {
+        if let Role::Peer { hello, .. } = &self.role {
             context.text(hello.as_str());
         }
         if let Some((frame, close)) = self.desk.take_refusal() {
@@ -142,10 +149,10 @@ impl Control {
 
     /// A whole text message, known to be UTF-8.
     fn text(&mut self, text: Bytes, context: &mut Ctx) {
-        let Role::Watcher { connection, max_depth, .. } = &self.role else {
+        let Role::Peer { connection, app, read, .. } = &self.role else {
             return context.text(String::from_utf8_lossy(&text).into_owned());
         };
-        match ops::parse(&text, *max_depth) {
+        match read(&text, &app.config) {
             Ok(ops::Asked::Ping(t)) => context.text(frames::pong(t.as_deref())),
             Ok(ops::Asked::Pong) => {}
             Ok(ops::Asked::Op(op)) => {
@@ -164,7 +171,7 @@ impl Control {
 
     fn binary(&self, data: Bytes, context: &mut Ctx) {
         match self.role {
-            Role::Watcher { .. } => self.close(&Close::new(1003, "messages are text"), context),
+            Role::Peer { .. } => self.close(&Close::new(1003, "messages are text"), context),
             Role::Echo => context.binary(data),
         }
     }

@@ -15,6 +15,8 @@ use super::ops::Op;
 /// The most operations that wait to be taken up. They are taken up before the next frames are
 /// read, so a client that meets this bound sends faster than it can be answered.
 const ASKED_MAX: usize = 256;
+/// With so many of them waiting, no more frames are let in.
+const ASKED_ENOUGH: usize = 128;
 
 /// Why and how a socket is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +57,10 @@ struct Papers {
     closing: Cell<bool>,
     /// Frames that the guard has let in and the actor has not handled.
     unhandled: Cell<usize>,
+    /// Frames that were let in, ever.
+    frames: Cell<u64>,
+    /// Frames wait outside until there is room for what they ask.
+    held_back: Cell<bool>,
 }
 
 /// See the module. A clone is the same desk.
@@ -79,6 +85,19 @@ impl Desk {
     /// The next operation.
     pub(super) fn take(&self) -> Option<Op> {
         self.0.asked.borrow_mut().pop_front()
+    }
+
+    /// Whether frames must wait outside.
+    pub(super) fn hold_back(&self) -> bool {
+        let full = self.0.asked.borrow().len() >= ASKED_ENOUGH;
+        self.0.held_back.set(full);
+        full
+    }
+
+    /// Whether frames that waited outside may come in now; true once.
+    pub(super) fn has_made_room(&self) -> bool {
+        let room = self.0.asked.borrow().len() < ASKED_ENOUGH;
+        room && self.0.held_back.replace(false)
     }
 
     /// Refuses the whole socket as soon as it is open.
@@ -109,6 +128,12 @@ impl Desk {
 
     pub(super) fn let_in(&self) {
         self.0.unhandled.set(self.0.unhandled.get() + 1);
+        self.0.frames.set(self.0.frames.get() + 1);
+    }
+
+    /// Frames so far.
+    pub(super) fn frames(&self) -> u64 {
+        self.0.frames.get()
     }
 
     pub(super) fn handled(&self) {

@@ -68,7 +68,7 @@ impl<S> Guard<S> {
             }
             if self.header_used == 0 {
                 frame = at;
-                if self.desk.unhandled() >= AHEAD_MAX {
+                if self.desk.unhandled() >= AHEAD_MAX || self.desk.hold_back() {
                     break;
                 }
             }
@@ -175,7 +175,8 @@ where
             // An empty piece brings the codec back here at once, to the violation.
             return Poll::Ready(Some(Ok(bytes.slice(..pass))));
         }
-        // No waker: frames are waiting to be handled, and whoever handles them polls again.
+        // No waker: frames are waiting to be handled, or what they ask to be taken up, and whoever
+        // does that polls again.
         Poll::Pending
     }
 }

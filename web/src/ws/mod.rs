@@ -1,10 +1,11 @@
-//! `/v1/ws`: WebSockets of watchers, and the echo that conformance checks use.
+//! `/v1/ws` and `/v1/runner`: WebSockets of watchers and of runners, and the echo that conformance
+//! checks use.
 //!
 //! A socket is two streams merged into one response body. The control actor (actix-web-actors, and
 //! nothing of it outside this module) reads the client's frames and answers pings, closes and
-//! slips. Beside it the subscriptions are pulled: each is a cursor, encoded bytes are shared by
-//! all watchers, and nothing is pulled while the socket does not take it. Both run in the
-//! connection's own task and meet at the [`Desk`], so no message between them can be lost or
+//! slips. Beside it the other half is pulled, and nothing is while the socket does not take it: a
+//! watcher's subscriptions, each a cursor over encoded bytes that all watchers share, or a
+//! runner's session. Both run in the connection's own task and meet at the [`Desk`], so no message between them can be lost or
 //! queue up.
 //!
 //! A socket that is not read stands still as a whole, timers included; `TCP_USER_TIMEOUT` ends it.
@@ -15,14 +16,16 @@ mod frames;
 mod guard;
 mod list;
 mod ops;
+mod runner;
 mod subscription;
 
 #[cfg(test)]
-pub(crate) use ops::OPS;
+pub(crate) use {ops::OPS, runner::OPS as RUNNER_OPS};
 
 use std::{
     future::Future as _,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -33,6 +36,7 @@ use actix_web_actors::ws::{HandshakeError, WebsocketContext, handshake_with_prot
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use heartline_actors::Outbound;
+use heartline_config::Config;
 use tokio::time::{Interval, MissedTickBehavior, Sleep};
 
 use self::{
@@ -40,6 +44,7 @@ use self::{
     desk::{Close, Desk},
     guard::Guard,
     ops::{One, Subscribe, Target},
+    runner::Runner,
     subscription::{Happened, Subscriptions},
 };
 use crate::{
@@ -52,26 +57,19 @@ use crate::{
     upgrade::Incoming,
 };
 
-/// The one subprotocol; a client may also ask for none.
-const SUBPROTOCOL: &str = "heartline.v1.json";
+/// The watchers' subprotocol; a client may also ask for none.
+const WATCHER: &str = "heartline.v1.json";
+/// The runners' subprotocol.
+const RUNNER: &str = "heartline.runner.v1.json";
 /// How long a client gets to answer a close before the connection is closed without it.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// `GET /v1/ws`.
 pub(crate) async fn watch(app: Shared, request: HttpRequest) -> Answer {
-    let (mut response, incoming) = upgrade(&request, &[SUBPROTOCOL])?;
-    let desk = Desk::new();
-    let limit = app.config.websocket.message_bytes;
-    let connection = uuid::Uuid::new_v4().simple().to_string();
-    let heartbeat = app.config.websocket.ping_interval;
-    let hello = frames::hello(&connection, heartbeat, limit, app.config.feed.per_connection);
-    let max_depth = app.config.http.max_depth;
-    let control = Control::new(
-        desk.clone(),
-        limit,
-        Role::Watcher { hello, connection: connection.clone(), max_depth },
-    );
-    let mut subscriptions = Subscriptions::new(app.clone().into_inner(), connection.clone());
+    let (mut response, incoming) = upgrade(&request, &[WATCHER])?;
+    let (app, desk) = (app.into_inner(), Desk::new());
+    let connection = connection_id();
+    let mut subscriptions = Subscriptions::new(Arc::clone(&app), connection.clone());
     match asked_by_url(&request) {
         Ok(None) => {}
         Ok(Some(subscribe)) => subscriptions.only(subscribe),
@@ -80,26 +78,56 @@ pub(crate) async fn watch(app: Shared, request: HttpRequest) -> Answer {
             desk.refuse(frames::error(None, &problem, &connection), Close::new(4400, "bad query"));
         }
     }
-    let control = WebsocketContext::with_codec(
-        control,
-        Guard::new(incoming, desk.clone(), limit),
-        codec(limit),
-    );
-    Ok(response.streaming(Socket::new(app.into_inner(), control, desk, Some(subscriptions))))
+    let role = peer(&app, connection, |text, config| ops::parse(text, config.http.max_depth));
+    let half = Half::Watcher(subscriptions);
+    Ok(response.streaming(socket(app, incoming, desk, role, half)))
+}
+
+/// `GET /v1/runner`.
+pub(crate) async fn run(app: Shared, request: HttpRequest) -> Answer {
+    let (mut response, incoming) = upgrade(&request, &[RUNNER])?;
+    crate::routes::no_parameters(&request)?;
+    let (app, connection) = (app.into_inner(), connection_id());
+    let half = Half::Runner(Box::new(Runner::new(Arc::clone(&app), connection.clone())));
+    let role = peer(&app, connection, runner::parse);
+    Ok(response.streaming(socket(app, incoming, Desk::new(), role, half)))
 }
 
 /// `GET /debug/echo`, over the same code.
 pub(crate) async fn echo(app: Shared, request: HttpRequest) -> Answer {
     let (mut response, incoming) = upgrade(&request, &[])?;
-    let desk = Desk::new();
+    Ok(response.streaming(socket(app.into_inner(), incoming, Desk::new(), Role::Echo, Half::None)))
+}
+
+fn connection_id() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+fn peer(
+    app: &Arc<App>,
+    connection: String,
+    read: fn(&[u8], &Config) -> Result<ops::Asked, ops::Slip>,
+) -> Role {
+    let (websocket, feed) = (&app.config.websocket, &app.config.feed);
+    let limits = (websocket.message_bytes, feed.per_connection);
+    let hello = frames::hello(&connection, websocket.ping_interval, limits.0, limits.1);
+    Role::Peer { hello, connection, app: Arc::clone(app), read }
+}
+
+fn socket(
+    app: Arc<App>,
+    incoming: Incoming,
+    desk: Desk,
+    role: Role,
+    half: Half,
+) -> Socket<impl Stream<Item = Result<Bytes, actix_web::Error>>> {
     let limit = app.config.websocket.message_bytes;
-    let control = Control::new(desk.clone(), limit, Role::Echo);
     let control = WebsocketContext::with_codec(
-        control,
+        Control::new(desk.clone(), limit, role),
         Guard::new(incoming, desk.clone(), limit),
         codec(limit),
     );
-    Ok(response.streaming(Socket::new(app.into_inner(), control, desk, None)))
+    Socket::new(&app, control, desk, half)
 }
 
 /// The guard is what bounds frames; the codec must not refuse what the guard lets pass.
@@ -150,12 +178,19 @@ fn asked_by_url(request: &HttpRequest) -> Result<Option<Subscribe>, Problem> {
     Ok(Some(Subscribe { id: None, to: Target::Execution(one) }))
 }
 
-/// The response body: control frames first, then whatever the subscriptions have.
+/// The half that is pulled.
+enum Half {
+    Watcher(Subscriptions),
+    Runner(Box<Runner>),
+    /// Of the echo, and of a socket that is closing.
+    None,
+}
+
+/// The response body: control frames first, then whatever the pulled half has.
 struct Socket<C> {
     control: Pin<Box<C>>,
     desk: Desk,
-    /// `None` for the echo.
-    subscriptions: Option<Subscriptions>,
+    half: Half,
     ping: Interval,
     stopping: Pin<Box<dyn Future<Output = ()>>>,
     outbound: Outbound,
@@ -163,12 +198,7 @@ struct Socket<C> {
 }
 
 impl<C> Socket<C> {
-    fn new(
-        app: std::sync::Arc<App>,
-        control: C,
-        desk: Desk,
-        subscriptions: Option<Subscriptions>,
-    ) -> Self {
+    fn new(app: &Arc<App>, control: C, desk: Desk, half: Half) -> Self {
         let every = app.config.websocket.ping_interval;
         let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -176,13 +206,13 @@ impl<C> Socket<C> {
         let stopping = Box::pin(async move { draining.begun().await });
         let outbound = app.handle.outbound();
         let control = Box::pin(control);
-        Self { control, desk, subscriptions, ping, stopping, outbound, linger: None }
+        Self { control, desk, half, ping, stopping, outbound, linger: None }
     }
 
     /// Says goodbye, and from now on only waits for the client to say it too.
     fn close(&mut self, close: &Close) -> Frames {
         self.desk.close();
-        self.subscriptions = None;
+        self.half = Half::None;
         let mut frame = BytesMut::new();
         close.encode(&mut frame);
         Frames { bytes: frame.freeze(), count: 1 }
@@ -192,21 +222,32 @@ impl<C> Socket<C> {
     fn stop(&mut self) -> Frames {
         let after = reconnect_after();
         let close = Close::new(1001, "the server is stopping");
-        match self.subscriptions.is_some() {
-            true => frames::reconnect(after).and(self.close(&close)),
-            false => self.close(&close),
+        match &mut self.half {
+            Half::None => return self.close(&close),
+            Half::Watcher(_) => {}
+            Half::Runner(runner) => runner.part(),
         }
+        frames::reconnect(after).and(self.close(&close))
     }
 
-    /// The subscriptions' next bytes; `None` when there is no subscription or all are quiet.
-    fn poll_subscriptions(&mut self, context: &mut Context<'_>) -> Option<Frames> {
-        let subscriptions = self.subscriptions.as_mut()?;
-        while let Some(op) = self.desk.take() {
-            if let Some(answer) = subscriptions.take(op) {
-                return Some(answer);
+    /// The pulled half's next bytes; `None` when it is quiet.
+    fn poll_half(&mut self, context: &mut Context<'_>) -> Option<Frames> {
+        let happened = match &mut self.half {
+            Half::None => return None,
+            Half::Watcher(subscriptions) => {
+                while let Some(op) = self.desk.take() {
+                    if let Some(answer) = subscriptions.take(op) {
+                        return Some(answer);
+                    }
+                }
+                subscriptions.poll_next(context)
             }
+            Half::Runner(runner) => runner.poll_next(&self.desk, context),
+        };
+        if self.desk.has_made_room() {
+            context.waker().wake_by_ref();
         }
-        match subscriptions.poll_next(context) {
+        match happened {
             Poll::Ready(Happened::Frames(frames)) => Some(frames),
             Poll::Ready(Happened::Over(close)) => Some(self.close(&close)),
             Poll::Pending => None,
@@ -228,10 +269,10 @@ where
         if !this.desk.is_closing() {
             let frames = if this.stopping.as_mut().poll(context).is_ready() {
                 Some(this.stop())
-            } else if let Some(frames) = this.poll_subscriptions(context) {
+            } else if let Some(frames) = this.poll_half(context) {
                 Some(frames)
             } else if this.ping.poll_tick(context).is_ready() {
-                Some(frames::ping(this.subscriptions.is_some()))
+                Some(frames::ping(!matches!(this.half, Half::None)))
             } else {
                 None
             };
@@ -243,6 +284,8 @@ where
                 None => Poll::Pending,
             };
         }
+        // The client has closed: whatever it held is let go of at once.
+        this.half = Half::None;
         let linger = this.linger.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
         ready!(linger.as_mut().poll(context));
         Poll::Ready(None)

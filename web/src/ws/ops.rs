@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use super::list::{Filter, ListOf};
+use super::{
+    list::{Filter, ListOf},
+    runner::RunnerOp,
+};
 use crate::{
     error::{Code, Problem},
     json,
@@ -45,16 +48,18 @@ pub(super) struct One {
     pub(super) snapshot: bool,
 }
 
-/// What the subscriptions take up.
-#[derive(Clone, Debug, PartialEq)]
+/// What the pulled half of a socket takes up.
+#[derive(Debug)]
 pub(super) enum Op {
     Subscribe(Subscribe),
     /// By the client's id, as JSON.
     Unsubscribe(String),
+    /// On a runner's socket, and nothing else there.
+    Runner(RunnerOp),
 }
 
 /// A message, read.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) enum Asked {
     Op(Op),
     /// With its `t`, as JSON.
@@ -73,12 +78,13 @@ pub(super) struct Slip {
     pub(super) fatal: bool,
 }
 
+/// What every message has.
 #[derive(Deserialize)]
-struct Named<'a> {
+pub(super) struct Named<'a> {
     #[serde(borrow)]
-    op: Option<Cow<'a, str>>,
+    pub(super) op: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    id: Option<&'a RawValue>,
+    pub(super) id: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -132,10 +138,7 @@ pub(super) fn parse(text: &[u8], max_depth: usize) -> Result<Asked, Slip> {
         "unsubscribe" => json::parse(text, max_depth)
             .and_then(|frame: UnsubscribeFrame<'_>| scalar("/id", frame.id))
             .map(|id| Asked::Op(Op::Unsubscribe(id))),
-        "ping" => json::parse(text, max_depth)
-            .and_then(|frame: PingFrame<'_>| frame.t.map(|t| scalar("/t", t)).transpose())
-            .map(Asked::Ping),
-        "pong" => json::parse(text, max_depth).map(|_: PingFrame<'_>| Asked::Pong),
+        "ping" | "pong" => ping(named.op.as_deref().unwrap_or_default(), text, max_depth),
         other => {
             let message =
                 format!("\"{}\" is not an operation; {}", quote(other), did_you_mean(other, &OPS));
@@ -143,6 +146,13 @@ pub(super) fn parse(text: &[u8], max_depth: usize) -> Result<Asked, Slip> {
         }
     };
     read.map_err(|problem| Slip { id, problem, fatal: false })
+}
+
+/// A ping, or the answer to one.
+pub(super) fn ping(op: &str, text: &[u8], max_depth: usize) -> Result<Asked, Problem> {
+    let frame: PingFrame<'_> = json::parse(text, max_depth)?;
+    let t = frame.t.map(|t| scalar("/t", t)).transpose()?;
+    Ok(if op == "ping" { Asked::Ping(t) } else { Asked::Pong })
 }
 
 fn subscribe(frame: SubscribeFrame<'_>) -> Result<Asked, Problem> {
@@ -193,7 +203,7 @@ fn subscribe(frame: SubscribeFrame<'_>) -> Result<Asked, Problem> {
 }
 
 /// A number or a short string, kept as the JSON it came as.
-fn scalar(pointer: &str, raw: &RawValue) -> Result<String, Problem> {
+pub(super) fn scalar(pointer: &str, raw: &RawValue) -> Result<String, Problem> {
     let text = raw.get();
     let fits = text.len() <= ECHO_MAX
         && text.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit())
@@ -220,16 +230,17 @@ mod tests {
             snapshot: true,
         });
         let subscribe = Subscribe { id: Some("1".to_owned()), to };
-        assert_eq!(asked.unwrap(), Asked::Op(Op::Subscribe(subscribe)));
+        assert!(matches!(asked.unwrap(), Asked::Op(Op::Subscribe(read)) if read == subscribe));
         let asked = parse(br#"{"op":"subscribe","id":2,"filter":{"queue":"q","phase":"in_progress","label":"team:x"},"view":"status"}"#, 8);
         let Ok(Asked::Op(Op::Subscribe(Subscribe { to: Target::List(list), .. }))) = asked else {
             panic!("{asked:?}")
         };
         assert!(list.events);
         let asked = parse(br#"{"op":"unsubscribe","id":"a"}"#, 8).unwrap();
-        assert_eq!(asked, Asked::Op(Op::Unsubscribe("\"a\"".to_owned())));
-        assert_eq!(parse(br#"{"op":"ping","t":1}"#, 8).unwrap(), Asked::Ping(Some("1".to_owned())));
-        assert_eq!(parse(br#"{"op":"pong"}"#, 8).unwrap(), Asked::Pong);
+        assert!(matches!(asked, Asked::Op(Op::Unsubscribe(id)) if id == "\"a\""));
+        let ping = parse(br#"{"op":"ping","t":1}"#, 8).unwrap();
+        assert!(matches!(ping, Asked::Ping(Some(t)) if t == "1"));
+        assert!(matches!(parse(br#"{"op":"pong"}"#, 8).unwrap(), Asked::Pong));
     }
 
     #[test]

@@ -86,6 +86,8 @@ impl Subscriptions {
                 }
                 Some(frames::unsubscribed(&id))
             }
+            // Nothing of a watcher's is read as one.
+            Op::Runner(_) => None,
             Op::Subscribe(subscribe) => {
                 let id = subscribe.id.clone().unwrap_or_default();
                 let most = self.app.config.feed.per_connection;

@@ -1,0 +1,683 @@
+//! One connected runner: what it holds, the slots it has left, what it must be told.
+//!
+//! Lives in the task of its socket and is polled there. Work comes from the queues as for any other
+//! claim. What becomes of an execution is read off the board when the session's [`Line`] says that
+//! it has changed, so that nothing is told that is not durable and nothing is missed.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet, VecDeque},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use actix::Addr;
+use futures_util::{
+    Stream as _, StreamExt as _, future,
+    stream::{self, FuturesUnordered},
+};
+use heartline_execution::{
+    Command, DeadlineKind, ExecutionId, LeaseId, Name, Namespace, Phase, Reply, SessionId, Span,
+    Timestamp, content::Progress, event::RunnerInfo,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+
+use crate::{
+    board::{QueueKey, RunnerKey},
+    core::Core,
+    directory::{Asked, Directory},
+    queues::{self, Ask, Delivery, Queues},
+    sessions::{Line, Slots},
+    views::{Error, Granted},
+    writer::{Answer, Wants},
+};
+
+/// Leases that are told at once of a disconnect, a return or a release.
+const AT_ONCE: usize = 64;
+/// Lifecycle events that are searched for an answer; a question asked longer ago was asked of an
+/// attempt that is over.
+const ANSWER_PAGE: usize = 512;
+
+/// A runner that connects.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// As it describes itself.
+    pub runner: RunnerInfo,
+    /// The queues it serves; at least one, each once.
+    pub queues: Vec<Name>,
+    /// How much it takes at once, over all of them; at least 1.
+    pub slots: u32,
+    /// The one it had before, if it returns.
+    pub session: Option<SessionId>,
+    /// What it is still at work on. What else its session holds never reached it, or is of no use to
+    /// it any more, and goes back to its queue. `None`: all that its session holds.
+    pub leases: Option<Vec<(ExecutionId, LeaseId)>>,
+}
+
+/// What a runner is told.
+#[derive(Debug)]
+pub enum Told {
+    /// It has a new lease.
+    Lease(Granted),
+    /// A person wants it to stop.
+    Cancel {
+        /// What.
+        id: ExecutionId,
+        /// Under which lease.
+        lease: LeaseId,
+        /// The person's words.
+        reason: Option<String>,
+        /// When it is forced.
+        deadline: Timestamp,
+    },
+    /// The lease is not its own any more.
+    Revoked {
+        /// Of what.
+        id: ExecutionId,
+        /// Which lease.
+        lease: LeaseId,
+        /// Who has it now, or how it ended.
+        reason: String,
+    },
+    /// Its question was answered.
+    Resumed {
+        /// Of what.
+        id: ExecutionId,
+        /// Under which lease.
+        lease: LeaseId,
+        /// The seq of `execution.resumed`.
+        seq: u64,
+        /// The answer.
+        input: Option<Box<RawValue>>,
+    },
+    /// It is connected over another socket now.
+    Replaced,
+    /// It holds nothing, and wanted nothing more.
+    Drained,
+}
+
+/// What ends with a command, if it succeeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    Nothing,
+    Lease,
+    /// A question is asked, and the lease kept.
+    Asking,
+}
+
+/// A command of a runner that is on its way.
+pub struct Entered {
+    asked: Result<Asked<Answer>, Error>,
+    directory: Arc<Directory>,
+    id: ExecutionId,
+    lease: LeaseId,
+    ends: Ends,
+}
+
+/// How a command went; to be given back to its session.
+#[must_use]
+pub struct Went {
+    id: ExecutionId,
+    lease: LeaseId,
+    ends: Ends,
+    seq: Option<u64>,
+}
+
+impl Entered {
+    /// Waits for the commit.
+    pub async fn answer(self) -> (Result<Reply, Error>, Went) {
+        let Self { asked, directory, id, lease, ends } = self;
+        let answer = match asked {
+            Ok(asked) => directory.answer_to(asked).await.map(|answer| answer.reply),
+            Err(error) => Err(error),
+        };
+        let seq = match &answer {
+            Ok(Reply::Done { seq, .. }) => Some(*seq),
+            Ok(Reply::Claimed { .. }) | Err(_) => None,
+        };
+        (answer, Went { id, lease, ends, seq })
+    }
+}
+
+#[derive(Debug)]
+struct Holding {
+    lease: LeaseId,
+    /// The runner knows of it.
+    shown: bool,
+    /// Commands on their way that end it: what becomes of it is in their answers.
+    ending: usize,
+    /// The deadline of the cancellation it was told of.
+    told_to_stop: Option<Timestamp>,
+    /// The seq after which an answer to it may stand.
+    asked_at: Option<u64>,
+}
+
+impl Holding {
+    fn new(lease: LeaseId) -> Self {
+        Self { lease, shown: false, ending: 0, told_to_stop: None, asked_at: None }
+    }
+}
+
+type Asking = Pin<Box<dyn Future<Output = (Name, Option<Delivery>)>>>;
+type Finding = Pin<Box<dyn Future<Output = Option<Told>>>>;
+
+/// See the module. Dropped, it is a runner that has gone: it has
+/// `supervision.runner_grace` to return, unless it was let go with [`RunnerSession::part`].
+pub struct RunnerSession {
+    core: Arc<Core>,
+    directory: Arc<Directory>,
+    queues_actor: Addr<Queues>,
+    namespace: Namespace,
+    runner: RunnerInfo,
+    queues: Vec<Name>,
+    line: Arc<Line>,
+    held: HashMap<ExecutionId, Holding>,
+    slots: Arc<Slots>,
+    /// Free slots as the runners' register has them.
+    offered: u32,
+    asking: FuturesUnordered<Asking>,
+    asked: HashSet<Name>,
+    finding: FuturesUnordered<Finding>,
+    telling: VecDeque<Told>,
+    draining: bool,
+    parted: bool,
+}
+
+impl RunnerSession {
+    pub(crate) async fn open(
+        (core, directory, queues_actor): (Arc<Core>, Arc<Directory>, Addr<Queues>),
+        namespace: &Namespace,
+        registration: Registration,
+    ) -> Result<Self, Error> {
+        let Registration { runner, queues, slots, session, leases } = registration;
+        let key = (namespace.clone(), runner.id.clone());
+        let id = session.unwrap_or_else(Core::new_session_id);
+        let line = core
+            .sessions
+            .enter(&key, id)
+            .ok_or_else(|| Error::RunnerConnected(runner.id.clone()))?;
+        core.runners().connected(namespace, &queues, &runner, slots, core.now());
+        let mut this = Self {
+            core,
+            directory,
+            queues_actor,
+            namespace: namespace.clone(),
+            runner,
+            queues,
+            line,
+            held: HashMap::new(),
+            slots: Slots::new(slots),
+            offered: 0,
+            asking: FuturesUnordered::new(),
+            asked: HashSet::new(),
+            finding: FuturesUnordered::new(),
+            telling: VecDeque::new(),
+            draining: false,
+            parted: false,
+        };
+        let granted = if session.is_some() { this.granted_before(&key) } else { Vec::new() };
+        let (kept, released) = match leases {
+            None => (granted, Vec::new()),
+            Some(named) => {
+                let unknown = granted.into_iter().filter(|lease| !named.contains(lease)).collect();
+                (named, unknown)
+            }
+        };
+        this.return_to(&kept).await;
+        this.release(released).await;
+        Ok(this)
+    }
+
+    /// What the board says was granted to this session.
+    fn granted_before(&self, key: &RunnerKey) -> Vec<(ExecutionId, LeaseId)> {
+        let board = self.core.board();
+        let held = board.held_by(key).filter_map(|id| Some((id, board.lease(id)?)));
+        held.filter(|(_, lease)| lease.session() == self.line.session).collect()
+    }
+
+    /// Takes up the leases that are still current.
+    async fn return_to(&mut self, leases: &[(ExecutionId, LeaseId)]) {
+        for (_, lease) in leases {
+            // First: whoever finds out that the old socket is gone then leaves them alone.
+            self.core.sessions.adopt(&self.line, *lease);
+        }
+        let returns = stream::iter(leases.iter().copied()).map(|(id, lease)| {
+            let (directory, namespace) = (Arc::clone(&self.directory), self.namespace.clone());
+            async move {
+                let back = Command::ReturnRunner { lease };
+                let answer = directory.execute(&namespace, id, back, Wants::Nothing).await;
+                (id, lease, answer)
+            }
+        });
+        let returned: Vec<_> = returns.buffer_unordered(AT_ONCE).collect().await;
+        let now = self.core.now();
+        for (id, lease, answer) in returned {
+            match answer {
+                Ok(_) => {
+                    let _beaten = self.core.board().beat(&self.namespace, id, lease, now);
+                    // What was answered while it was away is told, too.
+                    let asked_at = Some(0);
+                    let holding = Holding { shown: true, asked_at, ..Holding::new(lease) };
+                    self.held.insert(id, holding);
+                    self.slots.occupy(1);
+                    self.line.stir(id);
+                }
+                Err(error) => {
+                    let reason = error.to_string();
+                    self.telling.push_back(Told::Revoked { id, lease, reason });
+                }
+            }
+        }
+    }
+
+    async fn release(&self, leases: Vec<(ExecutionId, LeaseId)>) {
+        let releases = stream::iter(leases).map(|(id, lease)| async move {
+            tell(&self.directory, &self.namespace, id, Command::Release { lease }).await;
+        });
+        releases.buffer_unordered(AT_ONCE).collect::<()>().await;
+    }
+
+    // ---- what the runner says ------------------------------------------------------------
+
+    /// The session's id, a secret of the runner's.
+    pub fn id(&self) -> SessionId {
+        self.line.session
+    }
+
+    /// The leases it holds and knows of.
+    pub fn leases(&self) -> impl Iterator<Item = (ExecutionId, LeaseId)> {
+        self.held.iter().filter(|(_, held)| held.shown).map(|(id, held)| (*id, held.lease))
+    }
+
+    /// Whether it holds this lease.
+    pub fn holds(&self, id: ExecutionId, lease: LeaseId) -> bool {
+        self.held.get(&id).is_some_and(|holding| holding.lease == lease)
+    }
+
+    /// Something came from the runner.
+    pub fn heard(&self) {
+        self.core.runners().heard(&self.namespace, &self.runner.id, self.core.now());
+    }
+
+    /// Sends a command on its way: those of one execution are taken in the order of these calls,
+    /// where each is awaited before the next.
+    pub fn enter(
+        &mut self,
+        id: ExecutionId,
+        lease: LeaseId,
+        command: Command,
+    ) -> impl Future<Output = Entered> + use<> {
+        let ends = match command {
+            Command::Complete { .. }
+            | Command::Fail { .. }
+            | Command::ConfirmCancelled { .. }
+            | Command::Wait { hold: false, .. } => Ends::Lease,
+            Command::Wait { .. } => Ends::Asking,
+            _ => Ends::Nothing,
+        };
+        if ends == Ends::Lease
+            && let Some(holding) = self.holding(id, lease)
+        {
+            holding.ending += 1;
+        }
+        let (core, directory) = (Arc::clone(&self.core), Arc::clone(&self.directory));
+        let namespace = self.namespace.clone();
+        async move {
+            let asked = if core.is_closing() {
+                Err(Error::ShuttingDown)
+            } else {
+                match core.journal.healthy() {
+                    Ok(()) => directory.enter(&namespace, id, command, Wants::Nothing).await,
+                    Err(error) => Err(Error::StoreUnavailable(error)),
+                }
+            };
+            Entered { asked, directory, id, lease, ends }
+        }
+    }
+
+    /// Takes note of how a command went.
+    pub fn went(&mut self, went: Went) {
+        let Went { id, lease, ends, seq } = went;
+        let Some(holding) = self.holding(id, lease) else { return };
+        match (ends, seq) {
+            (Ends::Nothing, Some(_)) => return,
+            (Ends::Nothing, None) => {}
+            (Ends::Lease, Some(_)) => return self.let_go(id),
+            (Ends::Lease, None) => holding.ending -= 1,
+            (Ends::Asking, seq) => holding.asked_at = seq.or(holding.asked_at),
+        }
+        self.line.stir(id);
+    }
+
+    /// Signs of life of several leases. Those that need a command of their own are given back.
+    pub fn beat(
+        &self,
+        beats: Vec<(ExecutionId, LeaseId, Option<Progress>)>,
+    ) -> Vec<(ExecutionId, LeaseId, Command)> {
+        let now = self.core.now();
+        let mut board = self.core.board();
+        let mut rest = Vec::new();
+        for (id, lease, progress) in beats {
+            match progress {
+                Some(progress) => {
+                    rest.push((id, lease, Command::ReportProgress { lease, progress }));
+                }
+                None if board.beat(&self.namespace, id, lease, now).is_none() => {
+                    rest.push((id, lease, Command::Heartbeat { lease }));
+                }
+                None => {}
+            }
+        }
+        rest
+    }
+
+    /// It takes nothing more.
+    pub fn drain(&mut self) {
+        self.draining = true;
+        // What a queue grants meanwhile goes back.
+        self.asking.clear();
+        self.asked.clear();
+        self.offer(0);
+    }
+
+    /// It goes with the server's consent, who stops: nobody is told that it has gone.
+    pub fn part(&mut self) {
+        self.parted = true;
+    }
+
+    fn holding(&mut self, id: ExecutionId, lease: LeaseId) -> Option<&mut Holding> {
+        self.held.get_mut(&id).filter(|holding| holding.lease == lease)
+    }
+
+    fn let_go(&mut self, id: ExecutionId) {
+        if self.held.remove(&id).is_some() {
+            self.slots.give_back(1);
+        }
+    }
+
+    // ---- what the runner is told ---------------------------------------------------------
+
+    /// The next that the runner must be told.
+    pub fn poll_told(&mut self, context: &mut Context<'_>) -> Poll<Told> {
+        self.line.register(context.waker());
+        if self.line.is_replaced() {
+            return Poll::Ready(Told::Replaced);
+        }
+        loop {
+            for id in self.line.take_changed() {
+                self.look(id);
+            }
+            if let Some(mut told) = self.telling.pop_front() {
+                if let Told::Lease(granted) = &mut told
+                    && let Some(holding) = self.held.get_mut(&granted.id)
+                {
+                    holding.shown = true;
+                }
+                return Poll::Ready(told);
+            }
+            self.ask();
+            if let Poll::Ready(Some(found)) = Pin::new(&mut self.finding).poll_next(context) {
+                self.telling.extend(found);
+                continue;
+            }
+            match Pin::new(&mut self.asking).poll_next(context) {
+                Poll::Ready(Some((queue, delivery))) => {
+                    self.asked.remove(&queue);
+                    self.given(delivery.map(Delivery::take).unwrap_or_default());
+                }
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+        }
+        if self.draining && self.held.is_empty() {
+            return Poll::Ready(Told::Drained);
+        }
+        Poll::Pending
+    }
+
+    fn given(&mut self, granted: Vec<Granted>) {
+        for granted in granted {
+            self.held.insert(granted.id, Holding::new(granted.lease));
+            // What has happened to it since it was granted.
+            self.line.stir(granted.id);
+            self.telling.push_back(Told::Lease(granted));
+        }
+    }
+
+    /// Asks every queue that it does not ask yet, while there are free slots.
+    fn ask(&mut self) {
+        if self.draining {
+            return;
+        }
+        let free = self.slots.free();
+        self.offer(free);
+        if free == 0 {
+            return;
+        }
+        for queue in self.queues.clone() {
+            if self.asked.insert(queue.clone()) {
+                self.asking.push(Box::pin(self.ask_one(queue)));
+            }
+        }
+    }
+
+    fn ask_one(&self, queue: Name) -> impl Future<Output = (Name, Option<Delivery>)> + use<> {
+        let (core, directory) = (Arc::clone(&self.core), Arc::clone(&self.directory));
+        let (actor, slots) = (self.queues_actor.clone(), Arc::clone(&self.slots));
+        let (runner, session) = (self.runner.clone(), self.line.session);
+        let key: QueueKey = (self.namespace.clone(), queue.clone());
+        async move {
+            let (granting, granted) = oneshot::channel();
+            let ask = Ask {
+                key: key.clone(),
+                runner,
+                session: Some(session),
+                slots: Arc::clone(&slots),
+                // Its socket's end drops the other end of `granting`.
+                alive: Box::new(|| true),
+                granting,
+            };
+            // What is there and awaited by nobody else is granted on this thread.
+            let wanted = slots.take();
+            let taken = core.board().take_unawaited(&key, wanted, core.now());
+            slots.give_back(wanted - taken.len() as u32);
+            if taken.is_empty() {
+                if actor.send(ask).await.is_err() {
+                    // The server stops: there will be nothing.
+                    future::pending::<()>().await;
+                }
+            } else {
+                // On its own: were this future dropped, what was taken must still be settled.
+                actix::spawn(async move {
+                    // Where nothing was to be had, dropping it tells so.
+                    drop(queues::grant(&core, &directory, ask, taken).await);
+                });
+            }
+            (queue, granted.await.ok())
+        }
+    }
+
+    /// Tells the runners' register how many slots are free.
+    fn offer(&mut self, free: u32) {
+        if free != self.offered {
+            let change = (self.offered, free);
+            self.core.runners().offers_now(&self.namespace, &self.queues, &self.runner.id, change);
+            self.offered = free;
+        }
+    }
+
+    /// Something about an execution has changed.
+    fn look(&mut self, id: ExecutionId) {
+        let Some(holding) = self.held.get_mut(&id).filter(|holding| holding.ending == 0) else {
+            return;
+        };
+        let lease = holding.lease;
+        let standing = self.core.board().standing(id);
+        let held = standing.as_ref().and_then(|s| s.held()).filter(|held| held.lease == lease);
+        let Some(held) = held else {
+            let shown = holding.shown;
+            self.let_go(id);
+            self.telling.retain(|told| !matches!(told, Told::Lease(granted) if granted.id == id));
+            if shown {
+                self.finding.push(Box::pin(self.find_reason(id, lease)));
+            }
+            return;
+        };
+        let deadlines = standing.iter().flat_map(|s| &s.deadlines);
+        let forced_at = deadlines.filter(|d| d.kind == DeadlineKind::Cancel).map(|d| d.at).next();
+        let stop =
+            forced_at.filter(|at| held.cancel_requested && holding.told_to_stop != Some(*at));
+        let waiting = standing.as_ref().is_some_and(|s| s.phase == Phase::Waiting);
+        let answered = if waiting { None } else { holding.asked_at.take() };
+        if let Some(at) = stop {
+            holding.told_to_stop = Some(at);
+            self.finding.push(Box::pin(self.find_cancel(id, lease, at)));
+        }
+        if let Some(after) = answered {
+            self.finding.push(Box::pin(self.find_answer(id, lease, after)));
+        }
+    }
+
+    fn find_reason(
+        &self,
+        id: ExecutionId,
+        lease: LeaseId,
+    ) -> impl Future<Output = Option<Told>> + use<> {
+        let (directory, namespace) = (Arc::clone(&self.directory), self.namespace.clone());
+        async move {
+            let beat = Command::Heartbeat { lease };
+            let reason = match directory.execute(&namespace, id, beat, Wants::Nothing).await {
+                Ok(_) => "the lease is not held by this session".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            Some(Told::Revoked { id, lease, reason })
+        }
+    }
+
+    fn find_cancel(
+        &self,
+        id: ExecutionId,
+        lease: LeaseId,
+        deadline: Timestamp,
+    ) -> impl Future<Output = Option<Told>> + use<> {
+        #[derive(Deserialize)]
+        struct Seen {
+            cancel: Option<Cancel>,
+        }
+        #[derive(Deserialize)]
+        struct Cancel {
+            reason: Option<String>,
+        }
+        let (directory, namespace) = (Arc::clone(&self.directory), self.namespace.clone());
+        async move {
+            // Its words are for people: the cancellation is told without them rather than not.
+            let seen = directory.show(&namespace, id).await.ok();
+            let seen = seen.and_then(|view| serde_json::from_slice::<Seen>(&view.execution).ok());
+            let reason = seen.and_then(|seen| seen.cancel).and_then(|cancel| cancel.reason);
+            Some(Told::Cancel { id, lease, reason, deadline })
+        }
+    }
+
+    /// The answer to the question that was asked at `after`, or, when that is not known, the last.
+    fn find_answer(
+        &self,
+        id: ExecutionId,
+        lease: LeaseId,
+        after: u64,
+    ) -> impl Future<Output = Option<Told>> + use<> {
+        #[derive(Deserialize)]
+        struct Seen<'a> {
+            #[serde(rename = "type", borrow)]
+            type_name: Cow<'a, str>,
+            #[serde(borrow)]
+            data: &'a RawValue,
+        }
+        #[derive(Deserialize)]
+        struct Answer {
+            input: Option<Box<RawValue>>,
+        }
+        let (core, namespace) = (Arc::clone(&self.core), self.namespace.clone());
+        async move {
+            let (head, _) = core.feeds.of(&namespace, id).head();
+            let (mut from, mut last) = (after, None);
+            loop {
+                let range = (from, head);
+                let page = core.feeds.page(&namespace, id, range, true, ANSWER_PAGE).await;
+                let (chunk, more) = page.ok()?;
+                for record in chunk.events.iter().map(|stored| &stored.record) {
+                    from = record.seq;
+                    let seen: Seen<'_> = serde_json::from_slice(&record.json).ok()?;
+                    if seen.type_name == "execution.resumed" {
+                        let answer: Answer = serde_json::from_str(seen.data.get()).ok()?;
+                        last = Some(Told::Resumed { id, lease, seq: from, input: answer.input });
+                        if after > 0 {
+                            return last;
+                        }
+                    }
+                }
+                if !more {
+                    return last;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for RunnerSession {
+    fn drop(&mut self) {
+        let key = (self.namespace.clone(), self.runner.id.clone());
+        self.offer(0);
+        let (replaced, now) = (self.line.is_replaced(), self.core.now());
+        if !replaced {
+            self.core.runners().disconnected(&self.namespace, &self.runner.id, now);
+        }
+        self.core.sessions.leave(&key, &self.line);
+        if self.parted || replaced || self.core.is_closing() {
+            return;
+        }
+        let grace = Span::from_std(self.core.config.supervision.runner_grace);
+        for (id, holding) in self.held.drain() {
+            let Holding { lease, shown, .. } = holding;
+            let (core, directory) = (Arc::clone(&self.core), Arc::clone(&self.directory));
+            let namespace = self.namespace.clone();
+            let gone = async move {
+                if shown {
+                    disconnect(&core, &directory, &namespace, id, lease, grace).await;
+                } else {
+                    tell(&directory, &namespace, id, Command::Release { lease }).await;
+                }
+            };
+            if !self.directory.spawn_at_home(id, gone) {
+                tracing::debug!("the server stops: leases of runners that left end by themselves");
+            }
+        }
+    }
+}
+
+/// The runner's socket is gone. It may have come back over another one at any point in between.
+async fn disconnect(
+    core: &Core,
+    directory: &Arc<Directory>,
+    namespace: &Namespace,
+    id: ExecutionId,
+    lease: LeaseId,
+    grace: Span,
+) {
+    if core.sessions.holds(lease) {
+        return;
+    }
+    let detail = Some("its connection closed".to_owned());
+    tell(directory, namespace, id, Command::DisconnectRunner { lease, grace, detail }).await;
+    if core.sessions.holds(lease) {
+        tell(directory, namespace, id, Command::ReturnRunner { lease }).await;
+    }
+}
+
+async fn tell(directory: &Arc<Directory>, namespace: &Namespace, id: ExecutionId, what: Command) {
+    if let Err(error) = directory.execute(namespace, id, what, Wants::Nothing).await {
+        // It is over, or its heartbeat deadline is armed and will do the same later.
+        tracing::debug!(execution = %id, %error, "a lease's runner left, which could not be noted");
+    }
+}

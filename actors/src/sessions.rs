@@ -1,0 +1,240 @@
+//! Who is connected, and what each of them must look at again.
+//!
+//! Level-triggered, as everything that follows a commit: a session is told *which* of its
+//! executions have changed, each once however often, and reads off the board what to make of it.
+//! So what waits for a runner that does not listen is bounded by what it holds.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+    },
+    task::Waker,
+};
+
+use futures_util::task::AtomicWaker;
+use heartline_execution::{ExecutionId, LeaseId, SessionId};
+use indexmap::IndexSet;
+
+use crate::board::RunnerKey;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Only map operations run under these locks.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What others leave for one connected session.
+pub(crate) struct Line {
+    pub(crate) session: SessionId,
+    changed: Mutex<IndexSet<ExecutionId>>,
+    waker: AtomicWaker,
+    replaced: AtomicBool,
+}
+
+impl Line {
+    /// This execution is to be looked at.
+    pub(crate) fn stir(&self, id: ExecutionId) {
+        if lock(&self.changed).insert(id) {
+            self.waker.wake();
+        }
+    }
+
+    /// Woken by whatever comes from now on.
+    pub(crate) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    pub(crate) fn take_changed(&self) -> IndexSet<ExecutionId> {
+        std::mem::take(&mut *lock(&self.changed))
+    }
+
+    /// Whether the runner has come back over another socket.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.replaced.load(Ordering::Acquire)
+    }
+}
+
+#[derive(Default)]
+struct Lines {
+    by_runner: HashMap<RunnerKey, Arc<Line>>,
+    by_session: HashMap<SessionId, Arc<Line>>,
+    /// Leases that sessions hold and that were not granted to them.
+    adopted: HashMap<LeaseId, Arc<Line>>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    lines: Mutex<Lines>,
+    /// Their number: most servers have none, and every commit asks.
+    count: AtomicUsize,
+}
+
+impl Sessions {
+    /// Opens the line of a runner. One that has the same session takes the place of its older
+    /// socket; `None` while another session of the same runner is connected.
+    pub(crate) fn enter(&self, runner: &RunnerKey, session: SessionId) -> Option<Arc<Line>> {
+        let mut lines = lock(&self.lines);
+        if let Some(before) = lines.by_runner.get(runner).cloned() {
+            if before.session != session {
+                return None;
+            }
+            before.replaced.store(true, Ordering::Release);
+            before.waker.wake();
+            Self::close(&mut lines, runner, &before);
+        }
+        if lines.by_session.contains_key(&session) {
+            return None; // Another runner's: a session is one's own.
+        }
+        let line = Arc::new(Line {
+            session,
+            changed: Mutex::default(),
+            waker: AtomicWaker::new(),
+            replaced: AtomicBool::new(false),
+        });
+        lines.by_runner.insert(runner.clone(), Arc::clone(&line));
+        lines.by_session.insert(session, Arc::clone(&line));
+        self.count.store(lines.by_session.len(), Ordering::Release);
+        Some(line)
+    }
+
+    /// Closes a line, unless its place was taken.
+    pub(crate) fn leave(&self, runner: &RunnerKey, line: &Arc<Line>) {
+        let mut lines = lock(&self.lines);
+        if lines.by_runner.get(runner).is_some_and(|now| Arc::ptr_eq(now, line)) {
+            Self::close(&mut lines, runner, line);
+        }
+        self.count.store(lines.by_session.len(), Ordering::Release);
+    }
+
+    fn close(lines: &mut Lines, runner: &RunnerKey, line: &Arc<Line>) {
+        lines.by_runner.remove(runner);
+        lines.by_session.remove(&line.session);
+        lines.adopted.retain(|_, of| !Arc::ptr_eq(of, line));
+    }
+
+    /// A lease that was granted before belongs to this line now.
+    pub(crate) fn adopt(&self, line: &Arc<Line>, lease: LeaseId) {
+        if lease.session() != line.session {
+            lock(&self.lines).adopted.insert(lease, Arc::clone(line));
+        }
+    }
+
+    /// Whether a lease is with a connected session.
+    pub(crate) fn holds(&self, lease: LeaseId) -> bool {
+        self.line_of(lease).is_some()
+    }
+
+    fn line_of(&self, lease: LeaseId) -> Option<Arc<Line>> {
+        let lines = lock(&self.lines);
+        lines.by_session.get(&lease.session()).or_else(|| lines.adopted.get(&lease)).cloned()
+    }
+
+    /// Something about an execution has changed: whoever holds one of these leases looks.
+    pub(crate) fn stir(&self, id: ExecutionId, before: Option<LeaseId>, after: Option<LeaseId>) {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let after = after.filter(|after| before != Some(*after));
+        for line in before.into_iter().chain(after).filter_map(|lease| self.line_of(lease)) {
+            line.stir(id);
+        }
+    }
+
+    /// Connected.
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::Acquire)
+    }
+}
+
+/// What a runner can take, shared by all the queues that it asks: what one grants it the others
+/// cannot.
+#[derive(Debug)]
+pub(crate) struct Slots(AtomicU32);
+
+impl Slots {
+    pub(crate) fn new(free: u32) -> Arc<Self> {
+        Arc::new(Self(AtomicU32::new(free)))
+    }
+
+    pub(crate) fn free(&self) -> u32 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Takes up all that is free.
+    pub(crate) fn take(&self) -> u32 {
+        self.0.swap(0, Ordering::AcqRel)
+    }
+
+    /// Takes up so many, or what there is.
+    pub(crate) fn occupy(&self, count: u32) {
+        let less = |free: u32| Some(free.saturating_sub(count));
+        // Never an error: the closure always gives a number.
+        let _before = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
+    }
+
+    /// So many are free again.
+    pub(crate) fn give_back(&self, count: u32) {
+        self.0.fetch_add(count, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heartline_execution::{Kind, Name, Namespace};
+
+    use super::*;
+
+    fn runner(id: &str) -> RunnerKey {
+        (Namespace::default_namespace(), Name::new(id).unwrap())
+    }
+
+    fn execution(n: u128) -> ExecutionId {
+        ExecutionId::new(Kind::Agent, n)
+    }
+
+    #[test]
+    fn one_session_of_a_runner_is_connected_and_its_newer_socket_takes_over() {
+        let sessions = Sessions::default();
+        let first = sessions.enter(&runner("a"), SessionId(1)).unwrap();
+        assert!(sessions.enter(&runner("a"), SessionId(2)).is_none());
+        assert!(sessions.enter(&runner("b"), SessionId(1)).is_none());
+        assert!(!first.is_replaced());
+        let second = sessions.enter(&runner("a"), SessionId(1)).unwrap();
+        assert!(first.is_replaced() && !second.is_replaced());
+        // The older one's farewell does not close the newer one's line.
+        sessions.leave(&runner("a"), &first);
+        assert!(sessions.holds(LeaseId::of(SessionId(1), 9)));
+        sessions.leave(&runner("a"), &second);
+        assert!(!sessions.holds(LeaseId::of(SessionId(1), 9)));
+        assert_eq!(sessions.len(), 0);
+    }
+
+    #[test]
+    fn a_change_is_left_once_with_whoever_held_or_holds_the_lease() {
+        let sessions = Sessions::default();
+        let (a, b) = (SessionId(1), SessionId(2));
+        let first = sessions.enter(&runner("a"), a).unwrap();
+        let second = sessions.enter(&runner("b"), b).unwrap();
+        let adopted = LeaseId(7);
+        sessions.adopt(&second, adopted);
+        sessions.stir(execution(1), Some(LeaseId::of(a, 1)), Some(LeaseId::of(b, 1)));
+        sessions.stir(execution(1), Some(LeaseId::of(a, 1)), None);
+        sessions.stir(execution(2), Some(adopted), Some(adopted));
+        sessions.stir(execution(3), None, Some(LeaseId(8)));
+        assert_eq!(first.take_changed().into_iter().collect::<Vec<_>>(), [execution(1)]);
+        let two = [execution(1), execution(2)];
+        assert_eq!(second.take_changed().into_iter().collect::<Vec<_>>(), two);
+        assert!(first.take_changed().is_empty());
+    }
+
+    #[test]
+    fn slots_are_shared() {
+        let slots = Slots::new(3);
+        assert_eq!((slots.take(), slots.take()), (3, 0));
+        slots.give_back(2);
+        slots.occupy(5);
+        assert_eq!(slots.free(), 0);
+    }
+}
