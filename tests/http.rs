@@ -3,6 +3,8 @@
 //! Each test has its own server on a port of its own, with the real store in a folder of its own.
 //! Nothing sleeps: tests wait for answers and frames, with a bound that only a defect meets.
 
+#[path = "http/attempts.rs"]
+mod attempts;
 #[path = "http/bad_input.rs"]
 mod bad_input;
 #[path = "http/lists.rs"]

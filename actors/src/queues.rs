@@ -241,8 +241,10 @@ async fn claim(
     match directory.execute(namespace, id, command, Wants::Full).await {
         Ok(answer) => {
             let Some(view) = answer.view else { return Ok(None) };
-            let Reply::Claimed { attempt, heartbeat } = answer.reply else { return Ok(None) };
-            Ok(Some(Granted { id, execution: view.full, attempt, lease, heartbeat }))
+            let Reply::Claimed { attempt, heartbeat, checkpoint } = answer.reply else {
+                return Ok(None);
+            };
+            Ok(Some(Granted { id, execution: view.full, attempt, lease, heartbeat, checkpoint }))
         }
         // It has moved on meanwhile: cancelled, failed or purged. Its standing says so.
         Err(Error::Rejected(_) | Error::NotFound) => Ok(None),

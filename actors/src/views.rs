@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use heartline_execution::{
-    Deadline, ExecutionId, Name, Phase, Rejection, Span, Timestamp, event::RunnerInfo,
+    Checkpoint, Deadline, ExecutionId, Name, Phase, Rejection, Span, Timestamp, event::RunnerInfo,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -107,7 +107,7 @@ pub struct Dispatch {
 pub struct Granted {
     /// Its id.
     pub id: ExecutionId,
-    /// JSON of the wire's execution with `state` (for a checkpoint or an answer).
+    /// JSON of the wire's execution with `state`.
     pub execution: Bytes,
     /// Which attempt.
     pub attempt: u32,
@@ -115,6 +115,8 @@ pub struct Granted {
     pub lease: heartline_execution::LeaseId,
     /// Its heartbeat timeout.
     pub heartbeat: Span,
+    /// What the attempts before left.
+    pub checkpoint: Option<Box<Checkpoint>>,
 }
 
 /// The answer to a heartbeat.

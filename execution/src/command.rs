@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use crate::{
+    checkpoint::Checkpoint,
     content::{Content, FieldError, Progress},
     deadline::DeadlineKind,
     event::{Failure, Reason, RunnerInfo},
@@ -204,6 +205,8 @@ pub enum Reply {
         attempt: u32,
         /// How often the runner must be heard.
         heartbeat: Span,
+        /// What the attempts before left; `None` where they left nothing.
+        checkpoint: Option<Box<Checkpoint>>,
     },
 }
 

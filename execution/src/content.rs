@@ -16,7 +16,7 @@ mod messages;
 pub mod patch;
 mod walk;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 pub use self::item::{
@@ -38,7 +38,7 @@ pub struct FieldError {
 }
 
 /// How far an execution is, as its runner says.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
     /// Within 0 to 1.
@@ -47,11 +47,31 @@ pub struct Progress {
     /// At most [`Progress::MESSAGE_MAX`] characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The runner's own, such as where another attempt goes on; at most [`Progress::DETAILS_MAX`]
+    /// bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "details")]
+    pub details: Option<Box<RawValue>>,
+}
+
+fn details<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Ok(Option::<Box<RawValue>>::deserialize(from)?.map(one_line))
+}
+
+impl PartialEq for Progress {
+    fn eq(&self, other: &Self) -> bool {
+        let (details, others) = (self.details.as_deref(), other.details.as_deref());
+        self.fraction == other.fraction
+            && self.message == other.message
+            && details.map(RawValue::get) == others.map(RawValue::get)
+    }
 }
 
 impl Progress {
     /// The most characters of a message: it is one line of a screen, and part of every list.
     pub const MESSAGE_MAX: usize = 1_000;
+    /// The most bytes of details: they are part of every state and every row of a list, so what is
+    /// bigger belongs into an artifact or the shared state.
+    pub const DETAILS_MAX: usize = 64 * 1_024;
 
     /// Checks the bounds; `pointer` is where the progress stands.
     pub fn validate(&self, pointer: &str) -> Result<(), FieldError> {
@@ -68,6 +88,11 @@ impl Progress {
             let message =
                 format!("has {length} characters; at most {} are allowed", Self::MESSAGE_MAX);
             return error("message", message);
+        }
+        let length = self.details.as_ref().map_or(0, |details| details.get().len());
+        if length > Self::DETAILS_MAX {
+            let message = format!("has {length} bytes; at most {} are allowed", Self::DETAILS_MAX);
+            return error("details", message);
         }
         Ok(())
     }
@@ -320,7 +345,7 @@ mod tests {
             ("artifact", json!({"id": "a", "name": "n", "mime_type": "text/plain", "text": ""})),
             ("todo", json!({"id": "t", "content": "c", "status": "in_progress"})),
             ("task", json!({"id": "t", "name": "n", "input": null, "error": "no"})),
-            ("progress", json!({"fraction": 1, "message": "done"})),
+            ("progress", json!({"fraction": 1, "message": "done", "details": {"page": [7]}})),
             ("output", json!(null)),
             ("acme.anything", json!([1])),
         ] {
@@ -339,12 +364,27 @@ mod tests {
             ("task", json!({"id": "t"}), "/name", "is required"),
             ("progress", json!({"fraction": 1.5}), "/fraction", "within 0 and 1"),
             ("progress", json!({"message": "é".repeat(1_001)}), "/message", "1001 characters"),
+            ("progress", json!({"details": "x".repeat(65_535)}), "/details", "65537 bytes"),
             ("progress", json!(0.5), "", "must be an object, not a number"),
         ] {
             let error = custom(name, value).unwrap_err().remove(0);
             assert_eq!(error.pointer, format!("/data/value{pointer}"));
             assert!(error.message.contains(words), "{}", error.message);
         }
+    }
+
+    #[test]
+    fn the_details_of_a_progress_are_kept_byte_for_byte_on_one_line() {
+        let data = r#"{"name":"progress","value":{"details":{"n" : 1.0}}}"#;
+        let content = parse("CUSTOM", data).unwrap();
+        let Item::Progress(posted) = content.item() else { panic!() };
+        assert_eq!(posted.details.as_deref().unwrap().get(), r#"{"n" : 1.0}"#);
+
+        let beat: Progress = serde_json::from_str("{\"details\":{\n\"n\" : 1.0}}").unwrap();
+        assert_eq!(beat.details.as_deref().unwrap().get(), r#"{ "n" : 1.0}"#);
+        assert_ne!(&beat, posted);
+        let none: Progress = serde_json::from_str(r#"{"details":null}"#).unwrap();
+        assert_eq!(none, Progress::default());
     }
 
     #[test]

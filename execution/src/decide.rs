@@ -214,7 +214,9 @@ impl<'a> Turn<'a> {
         let private = Private { lease: Some(lease), batch: None };
         self.emit_with(EventBody::Started(Started { attempt, runner }), private);
         let heartbeat = self.state.spec.timeouts.heartbeat;
-        Ok(Decision { events: self.events, reply: Reply::Claimed { attempt, heartbeat } })
+        let checkpoint = self.state.checkpoint().map(Box::new);
+        let reply = Reply::Claimed { attempt, heartbeat, checkpoint };
+        Ok(Decision { events: self.events, reply })
     }
 
     /// Every accepted call under the lease delivers a pending cancellation with its reply.

@@ -7,6 +7,7 @@
 //! [`Decision`] or a [`Rejection`]; [`State::apply`] moves the state by one [`Event`]; what the
 //! world must do about it is read off the [`Standing`] before and after.
 
+pub mod checkpoint;
 pub mod command;
 pub mod content;
 pub mod deadline;
@@ -22,6 +23,7 @@ mod text;
 pub mod time;
 pub mod transcript;
 
+pub use checkpoint::Checkpoint;
 pub use command::{Command, Rejection, Reply};
 pub use content::Content;
 pub use deadline::{Deadline, DeadlineKind};

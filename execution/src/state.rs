@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
+    checkpoint::is_left,
     command::Signs,
     content::{Item, Progress},
     deadline::{Clocks, Deadline, DeadlineKind},
@@ -184,8 +185,11 @@ pub struct State {
     pub ended: Option<Ended>,
     /// The last runner.
     pub runner: Option<RunnerInfo>,
-    /// How far it is.
+    /// How far it is; the next attempt goes on from there.
     pub progress: Option<Progress>,
+    /// The attempt that reported progress or changed the shared state last.
+    #[serde(default)]
+    pub left_by: u32,
     /// The result so far.
     pub output: Option<Box<RawValue>>,
     /// The open question.
@@ -272,6 +276,7 @@ impl State {
             ended: None,
             runner: None,
             progress: None,
+            left_by: 0,
             output: None,
             question: None,
             answer: None,
@@ -316,11 +321,15 @@ impl State {
             }
             EventBody::Progress(progress) => {
                 self.progress = Some(progress.clone());
+                self.left_by = event.attempt;
                 self.sign_of_progress(event);
             }
             EventBody::Content(content) => {
                 if let Item::Output = content.item() {
                     self.output = content.output().map(ToOwned::to_owned);
+                }
+                if is_left(content.item()) {
+                    self.left_by = event.attempt;
                 }
                 self.transcript.apply(content, event.seq, now);
                 self.sign_of_progress(event);

@@ -259,7 +259,7 @@ impl World {
         }
         if dice >= 72 {
             let fraction = Some((env.chance.unit() * 16.0).round() / 16.0);
-            let progress = Progress { fraction, message: None };
+            let progress = Progress { fraction, message: None, details: None };
             return (Command::ReportProgress { lease, progress }, none);
         }
         job.batch += env.chance.within(1, 3);
@@ -284,7 +284,7 @@ impl World {
             0 => Command::AcknowledgeCancel { lease },
             1 => Command::ConfirmCancelled { lease },
             2 => {
-                let progress = Progress { fraction: Some(1.5), message: None };
+                let progress = Progress { fraction: Some(1.5), message: None, details: None };
                 Command::ReportProgress { lease, progress }
             }
             3 => Command::Wait {

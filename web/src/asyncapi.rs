@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use utoipa::{OpenApi, ToSchema};
 
 use crate::schema::{
-    Event, Execution, ExecutionWithState, Problem, Progress, RunnerInfo, ViewName, described,
+    Checkpoint, Event, Execution, ExecutionWithState, Problem, Progress, RunnerInfo, ViewName,
+    described,
 };
 
 described! {
@@ -318,6 +319,8 @@ described! {
         lease: String,
         /// How often a sign of life of this lease must come.
         heartbeat: String,
+        /// What the attempts before left; null when they left nothing.
+        checkpoint: Option<Checkpoint>,
     }
 
     /// The operation of this id is done; where it wrote, its end is durable at `seq`.

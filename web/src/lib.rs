@@ -20,6 +20,7 @@ pub mod fuzzing;
 mod gate;
 mod hosts;
 mod json;
+mod lease;
 mod metrics;
 mod nearest;
 mod openapi;

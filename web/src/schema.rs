@@ -117,6 +117,9 @@ described! {
         #[schema(max_length = 1000)]
         #[serde(default)]
         message: Option<String>,
+        /// The runner's own, such as where another attempt goes on; at most 65,536 bytes.
+        #[serde(default)]
+        details: Option<Value>,
     }
 
     /// An armed timeout.
@@ -275,6 +278,18 @@ described! {
         lease: String,
         /// Its heartbeat timeout.
         heartbeat: String,
+        /// What the attempts before left; null where they left nothing.
+        checkpoint: Option<Checkpoint>,
+    }
+
+    /// What the attempts before left for the one that begins.
+    Checkpoint {
+        /// The one that reported progress or changed the shared state last.
+        attempt: u32,
+        /// The last progress.
+        progress: Option<Progress>,
+        /// AG-UI's shared state: the last `STATE_SNAPSHOT` with the deltas since.
+        state: Option<Value>,
     }
 
     /// Granted leases.

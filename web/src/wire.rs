@@ -378,12 +378,30 @@ pub(crate) struct PostedEvent<'a> {
 /// `POST …/heartbeat`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"lease": "0198f1d2c3b4a5968778695a4b3c2d1e", "progress": {"fraction": 0.4}}))]
+#[schema(example = json!({"lease": "0198f1d2c3b4a5968778695a4b3c2d1e", "progress": {"fraction": 0.4, "details": {"page": 12}}}))]
 pub(crate) struct Heartbeat {
     #[schema(value_type = schema::LeaseToken)]
     pub(crate) lease: LeaseId,
     #[schema(value_type = Option<schema::Progress>)]
     pub(crate) progress: Option<Object<Progress>>,
+}
+
+/// Progress outside a posted event; it becomes one, of at most `largest` bytes.
+///
+/// # Errors
+/// 422 beyond a bound of its own, 413 where it is too large for an event.
+pub(crate) fn check_progress(
+    pointer: &str,
+    progress: &Progress,
+    largest: usize,
+) -> Result<(), Problem> {
+    progress.validate(pointer).map_err(|error| Problem::fields(Code::Invalid, vec![error]))?;
+    let length = progress.details.as_ref().map_or(0, |details| details.get().len());
+    if length > largest {
+        let message = format!("has {length} bytes; at most {largest} are allowed");
+        return Err(Problem::at(Code::BodyTooLarge, format!("{pointer}/details"), message));
+    }
+    Ok(())
 }
 
 /// `POST …/complete`.

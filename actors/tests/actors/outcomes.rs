@@ -148,7 +148,7 @@ fn the_last_progress_report_comes_before_the_timeout_that_ends_the_attempt() {
         let lease = claim(&handle, "q", "r").await.lease;
         let mut watcher = subscribe(&handle, id).await;
         for fraction in [0.1, 0.2, 0.3] {
-            let progress = Progress { fraction: Some(fraction), message: None };
+            let progress = Progress { fraction: Some(fraction), message: None, details: None };
             handle.heartbeat(&ns(), id, lease, Some(progress)).await.expect("heard");
         }
         let seen = to_the_end(&mut watcher).await;

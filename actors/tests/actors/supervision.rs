@@ -128,6 +128,7 @@ fn the_last_progress_report_is_never_lost_and_none_comes_more_often_than_the_int
             let progress = heartline_execution::content::Progress {
                 fraction: Some(f64::from(step) / 50.0),
                 message: None,
+                details: None,
             };
             handle.heartbeat(&ns(), id, granted.lease, Some(progress)).await.expect("alive");
         }
@@ -425,7 +426,7 @@ fn the_same_progress_again_is_progress_and_mere_beats_are_not() {
         wanted.retry.max_attempts = 1;
         let id = create(&handle, wanted).await;
         let lease = claim(&handle, "q", "r").await.lease;
-        let progress = Progress { fraction: Some(0.5), message: None };
+        let progress = Progress { fraction: Some(0.5), message: None, details: None };
         for _ in 0..6 {
             // Longer than the least time between two progress events: each is looked at by itself.
             tokio::time::sleep(Span::millis(300).to_std()).await;

@@ -102,11 +102,19 @@ fn task(value: &RawValue, base: &str, problems: &mut Problems) -> Option<Task> {
 }
 
 fn progress(value: &RawValue, base: &str, problems: &mut Problems) -> Option<Progress> {
-    const PROGRESS: Shape = closed(&[&[may("fraction", Rule::Number), may("message", Rule::Text)]]);
+    const PROGRESS: Shape = closed(&[&[
+        may("fraction", Rule::Number),
+        may("message", Rule::Text),
+        may("details", Rule::Json),
+    ]]);
     let mut found = read(value, base, &PROGRESS, problems)?;
     let progress = Progress {
         fraction: found.number("fraction"),
         message: found.maybe_text("message").map(String::from),
+        details: found
+            .maybe_json("details")
+            .filter(|raw| raw.get() != "null")
+            .map(ToOwned::to_owned),
     };
     match progress.validate(base) {
         Ok(()) => Some(progress),

@@ -217,7 +217,7 @@ impl Subject {
             Step::Beat { who } => Command::Heartbeat { lease: lease(who) },
             Step::Progress { who, value } => {
                 let fraction = Some(f64::from(*value) / 4.0);
-                let progress = Progress { fraction, message: None };
+                let progress = Progress { fraction, message: None, details: None };
                 Command::ReportProgress { lease: lease(who), progress }
             }
             Step::Complete { who } => {
@@ -276,7 +276,7 @@ impl Subject {
     pub(crate) fn lease_commands(&self, lease: LeaseId) -> Vec<Command> {
         let post = |batch, events| Command::PostEvents { lease, batch, events };
         let progress = |fraction| {
-            let progress = Progress { fraction: Some(fraction), message: None };
+            let progress = Progress { fraction: Some(fraction), message: None, details: None };
             Command::ReportProgress { lease, progress }
         };
         let ask = |batch, timeout, hold| {

@@ -20,7 +20,7 @@ use crate::{
     connection::Connection,
     error::{Code, Problem},
     json::Object,
-    schema, wire,
+    lease, schema, wire,
 };
 
 /// Append what the runner produced.
@@ -135,28 +135,15 @@ pub(crate) async fn claim(app: Shared, request: HttpRequest, payload: web::Paylo
 }
 
 fn leases(granted: &[Granted]) -> BytesMut {
-    let mut json = BytesMut::with_capacity(granted.iter().map(|g| g.execution.len() + 128).sum());
+    let mut json = BytesMut::with_capacity(granted.iter().map(|g| g.execution.len() + 192).sum());
     json.put_slice(b"{\"leases\":[");
     for (index, granted) in granted.iter().enumerate() {
-        if index > 0 {
-            json.put_u8(b',');
-        }
-        json.put_u8(b'{');
-        lease_members(&mut json, granted);
+        json.put_slice(if index > 0 { b",{" } else { b"{" });
+        lease::write(&mut json, granted);
         json.put_u8(b'}');
     }
     json.put_slice(b"]}");
     json
-}
-
-/// A lease, as every transport says it.
-pub(crate) fn lease_members(json: &mut BytesMut, granted: &Granted) {
-    let Granted { execution, attempt, lease, heartbeat, .. } = granted;
-    json.put_slice(b"\"execution\":");
-    json.put_slice(execution);
-    let rest =
-        format!(",\"attempt\":{attempt},\"lease\":\"{lease}\",\"heartbeat\":\"{heartbeat}\"");
-    json.put_slice(rest.as_bytes());
 }
 
 /// A sign of life, with progress where there is some.
@@ -173,9 +160,7 @@ pub(crate) async fn heartbeat(app: Shared, request: HttpRequest, payload: web::P
     let wire::Heartbeat { lease, progress } = body::parse(&app, &bytes)?;
     let progress = progress.map(|Object(progress)| progress);
     if let Some(progress) = &progress {
-        progress
-            .validate("/progress")
-            .map_err(|error| Problem::fields(Code::Invalid, vec![error]))?;
+        wire::check_progress("/progress", progress, app.config.http.event_bytes)?;
     }
     let beat = app.handle.heartbeat(&app.namespace, id, lease, progress).await?;
     let (cancel_requested, deadline) = (beat.cancel_requested, beat.deadline);

@@ -11,7 +11,7 @@ use super::super::frames;
 use crate::{
     encode::{Frames, text_frame},
     error::Problem,
-    routes::runner::lease_members,
+    lease,
 };
 
 /// Frames on their way out, gathered so that many go out at once.
@@ -75,7 +75,7 @@ impl Out {
             Told::Lease(granted) => {
                 let mut text = BytesMut::with_capacity(granted.execution.len() + 160);
                 text.extend_from_slice(b"{\"op\":\"lease\",");
-                lease_members(&mut text, granted);
+                lease::write(&mut text, granted);
                 text.extend_from_slice(b"}");
                 self.text(&text);
             }
