@@ -7,6 +7,8 @@
 mod attempts;
 #[path = "http/bad_input.rs"]
 mod bad_input;
+#[path = "http/described.rs"]
+mod described;
 #[path = "http/lists.rs"]
 mod lists;
 #[path = "http/pages.rs"]

@@ -1,6 +1,6 @@
 //! `/v1/ws`: one execution by URL, many by operation, and clients that slip.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
@@ -23,45 +23,12 @@ use tokio_tungstenite::{
 };
 
 use crate::{
+    described::Frames,
     raw,
     server::{BOUND, Server, errors_logged},
 };
 
 pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>, Frames);
-
-/// What `/asyncapi.json` says of the server's frames, by their `op`.
-struct Frames(BTreeMap<String, Vec<jsonschema::Validator>>);
-
-impl Frames {
-    async fn described(server: &Server) -> Self {
-        let document = server.get("/asyncapi.json").await;
-        let mut frames = BTreeMap::<_, Vec<_>>::new();
-        for message in document["operations"]["show"]["messages"].as_array().expect("messages") {
-            let path = |value: &Value| value["$ref"].as_str().expect("a $ref")[1..].to_owned();
-            let named = document.pointer(&path(message)).expect("in the channel");
-            let message = document.pointer(&path(named)).expect("a component");
-            let mut schema =
-                document.pointer(&path(&message["payload"])).expect("a schema").clone();
-            schema["additionalProperties"] = json!(false);
-            schema["components"] = document["components"].clone();
-            let validator = jsonschema::validator_for(&schema).expect("a schema");
-            let op = message["name"].as_str().expect("an op").to_owned();
-            frames.entry(op).or_default().push(validator);
-        }
-        Self(frames)
-    }
-
-    /// Whatever the server says must be as described.
-    fn check(&self, frame: &Value) {
-        let op = frame["op"].as_str().expect("an op");
-        let of_op = self.0.get(op).unwrap_or_else(|| panic!("{op} is not described"));
-        if !of_op.iter().any(|described| described.is_valid(frame)) {
-            let errors = of_op.iter().flat_map(|described| described.iter_errors(frame));
-            let errors: Vec<_> = errors.map(|error| error.to_string()).collect();
-            panic!("{frame} is not as described: {errors:?}");
-        }
-    }
-}
 
 impl Socket {
     /// Opens a socket and hears its hello.
@@ -73,7 +40,7 @@ impl Socket {
             .insert("sec-websocket-protocol", HeaderValue::from_static("heartline.v1.json"));
         let (socket, response) = connect_async(request).await.expect("a socket");
         assert_eq!(response.headers()["sec-websocket-protocol"], "heartline.v1.json");
-        let mut socket = Self(socket, Frames::described(server).await);
+        let mut socket = Self(socket, Frames::described(server, "show").await);
         let hello = socket.next().await;
         assert_eq!((&hello["op"], &hello["heartbeat"]), (&json!("hello"), &json!("25s")));
         assert_eq!(hello["limits"]["message_bytes"], 1_048_576);

@@ -1,0 +1,24 @@
+//! The runner's side: one suite over both transports, and what only a socket can do.
+//!
+//! Each test has its own server. Nothing sleeps: tests wait for answers and frames, with a bound
+//! that only a defect meets.
+
+#[path = "http/described.rs"]
+mod described;
+#[path = "http/raw.rs"]
+#[allow(dead_code, reason = "the tests of HTTP use all of it")]
+mod raw;
+#[path = "http/server.rs"]
+#[allow(dead_code, reason = "the tests of HTTP use all of it")]
+mod server;
+
+#[path = "runner/both.rs"]
+mod both;
+#[path = "runner/returns.rs"]
+mod returns;
+#[path = "runner/slips.rs"]
+mod slips;
+#[path = "runner/socket.rs"]
+mod socket;
+#[path = "runner/worker.rs"]
+mod worker;
