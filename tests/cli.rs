@@ -300,7 +300,8 @@ fn a_cancellation_reaches_the_whole_process_group() {
     let (status, told) = run.end();
     let told = told.join("\n");
     assert_eq!(status.code(), Some(5), "{told}");
-    for part in ["inner stopped", "outer stopped", "(enough)", "the runner was told"] {
+    let stages = ["(enough)", "the runner was told", "the runner is stopping"];
+    for part in [&["inner stopped", "outer stopped"][..], &stages].concat() {
         assert!(told.contains(part), "{part:?} in {told}");
     }
     assert_eq!(server.only()["reason"], "cancel_requested");

@@ -1,7 +1,7 @@
 //! "Why isn't this moving?": the answer, from the state of the execution and the facts around it.
 
 use heartline_execution::{
-    Deadline, Phase, Span, State, Timestamp, command::Signs, event::Failure,
+    Deadline, Phase, Span, State, Timestamp, command::Signs, event::Failure, state::Cancel,
 };
 
 use crate::{
@@ -138,15 +138,8 @@ fn in_progress(state: &State, around: &Around) -> Explanation {
     evidence.extend(around.runner.as_ref().map(|r| format!("Runner {r}.")));
     let cancel = format!("Cancel: heartline cancel {}", state.id);
     let mut explanation = if let Some(asked) = &state.cancel {
-        let stage = match (asked.delivered_at, asked.acknowledged_at) {
-            (_, Some(at)) => format!("acknowledged at {at}"),
-            (Some(at), None) => format!("delivered at {at}, not acknowledged"),
-            (None, None) => "not delivered yet".to_owned(),
-        };
-        evidence.push(format!(
-            "Requested at {}, {stage}; forced at {}.",
-            asked.requested_at, asked.deadline
-        ));
+        let stage = stage(asked);
+        evidence.push(cancellation(asked));
         new("cancelling", format!("A cancellation was requested and is {stage}."))
     } else if let Some(until) = lease.disconnected_until {
         let left = rounded(until.since(now));
@@ -181,10 +174,34 @@ fn in_progress(state: &State, around: &Around) -> Explanation {
     explanation
 }
 
+fn stage(asked: &Cancel) -> String {
+    match (asked.delivered_at, asked.acknowledged_at) {
+        (_, Some(at)) => format!("acknowledged at {at}"),
+        (Some(at), None) => format!("delivered at {at}, not acknowledged"),
+        (None, None) => "not delivered yet".to_owned(),
+    }
+}
+
+/// How far a requested cancellation came, as evidence.
+fn cancellation(asked: &Cancel) -> String {
+    let forced = match asked.forced_at {
+        Some(at) => format!("forced at {at}"),
+        None => format!("its deadline is {}", asked.deadline),
+    };
+    format!("Cancellation requested at {}, {}; {forced}.", asked.requested_at, stage(asked))
+}
+
 fn waiting(state: &State, around: &Around) -> Explanation {
     let Some(question) = &state.question else {
         return new("waiting_for_input", "It waits for a person's answer.".to_owned());
     };
+    if let Some(asked) = &state.cancel {
+        let summary =
+            format!("A cancellation was requested while it waited and is {}.", stage(asked));
+        let mut explanation = new("cancelling", summary);
+        explanation.evidence.push(cancellation(asked));
+        return explanation;
+    }
     let since = rounded(around.now.since(question.since));
     let mut explanation =
         new("waiting_for_input", format!("It has waited {since} for a person's answer."));
@@ -214,6 +231,7 @@ fn terminal(state: &State) -> Explanation {
         failure(&mut explanation.evidence, error);
         explanation.actions.extend(error.hint.clone());
     }
+    explanation.evidence.extend(state.cancel.as_ref().map(cancellation));
     if state.phase != Phase::Completed {
         explanation
             .actions

@@ -363,16 +363,18 @@ impl<'a> Turn<'a> {
 
     fn acknowledge_cancel(mut self, lease: LeaseId) -> Result<Decision, Rejection> {
         self.held(lease)?;
-        match &self.state.cancel {
-            None => return Err(Rejection::NotCancelling),
-            Some(cancel) if cancel.acknowledged_at.is_some() => {}
-            Some(_) => {
-                // Whoever acknowledges it has got it.
-                self.deliver_cancel();
-                self.emit(EventBody::CancelAcknowledged(Empty {}));
-            }
-        }
+        self.acknowledged()?;
         self.done()
+    }
+
+    /// Whoever stops was told: each stage of a cancellation is in the log, and once.
+    fn acknowledged(&mut self) -> Result<(), Rejection> {
+        let Some(cancel) = &self.state.cancel else { return Err(Rejection::NotCancelling) };
+        if cancel.acknowledged_at.is_none() {
+            self.deliver_cancel();
+            self.emit(EventBody::CancelAcknowledged(Empty {}));
+        }
+        Ok(())
     }
 
     fn confirm_cancelled(mut self, lease: LeaseId) -> Result<Decision, Rejection> {
@@ -380,15 +382,7 @@ impl<'a> Turn<'a> {
             return Ok(again);
         }
         self.held(lease)?;
-        match &self.state.cancel {
-            None => return Err(Rejection::NotCancelling),
-            Some(cancel) if cancel.acknowledged_at.is_some() => {}
-            Some(_) => {
-                // Whoever acknowledges it has got it.
-                self.deliver_cancel();
-                self.emit(EventBody::CancelAcknowledged(Empty {}));
-            }
-        }
+        self.acknowledged()?;
         let reason = Reason::CancelRequested;
         self.emit(EventBody::Cancelled(Cancelled { reason, error: None }));
         self.done()

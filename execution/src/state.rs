@@ -154,6 +154,9 @@ pub struct Cancel {
     pub delivered_at: Option<Timestamp>,
     /// When the runner said it is stopping.
     pub acknowledged_at: Option<Timestamp>,
+    /// When the runner was waited for no longer.
+    #[serde(default)]
+    pub forced_at: Option<Timestamp>,
 }
 
 /// The fold of the log.
@@ -384,6 +387,7 @@ impl State {
                     deadline: cancel.deadline,
                     delivered_at: before.as_ref().and_then(|c| c.delivered_at),
                     acknowledged_at: before.and_then(|c| c.acknowledged_at),
+                    forced_at: None,
                 });
             }
             EventBody::CancelDelivered(_) => {
@@ -422,6 +426,10 @@ impl State {
             }
             EventBody::Cancelled(cancelled) => {
                 let (reason, error) = (Some(cancelled.reason), cancelled.error.clone());
+                if let (Some(cancel), Reason::CancelTimeout) = (&mut self.cancel, cancelled.reason)
+                {
+                    cancel.forced_at = Some(now);
+                }
                 self.finish(Phase::Cancelled, reason, error, Ending::Cancelled, event);
             }
         }

@@ -516,6 +516,7 @@ async fn a_bad_call_of_a_runner_changes_nothing() {
         with("wait", r#","schema":{"$ref":"https://example.org/s"}"#).gives(422, "invalid", "/schema", ""),
         with("wait", r#","batch":9007199254740992"#).gives(422, "invalid", "/batch", "9007199254740991"),
         with("wait", r#","timeout":"0s""#).gives(422, "invalid", "/timeout", "between"),
+        with("cancel_acknowledged", "").gives(409, "not_cancelling", "", "no cancellation"),
         with("cancelled", "").gives(409, "not_cancelling", "", "no cancellation"),
         with("complete", r#","outptu":1"#).gives(422, "invalid", "/outptu", "did you mean \"output\"?"),
         claim("{}").gives(422, "invalid", "/runner", "required"),
@@ -526,7 +527,9 @@ async fn a_bad_call_of_a_runner_changes_nothing() {
         claim(&format!(r#"{{"runner":{{"id":"r","host":"{}"}}}}"#, "h".repeat(257))).gives(422, "invalid", "/runner/host", "256"),
         case("POST", "/v1/queues/a%2Fb/claim", r#"{"runner":{"id":"r"}}"#).gives(400, "malformed_request", "", "a name is"),
     ];
-    for tail in ["events", "heartbeat", "complete", "fail", "wait", "cancelled"] {
+    for tail in
+        ["events", "heartbeat", "complete", "fail", "wait", "cancel_acknowledged", "cancelled"]
+    {
         cases.push(case("POST", at(held, tail), "{").gives(400, "malformed_json", "", ""));
         cases.push(case("POST", at(held, tail), "{}").gives(422, "invalid", "/lease", "required"));
         cases.push(

@@ -238,20 +238,70 @@ async fn an_answer_to_a_question_that_is_gone_is_not_judged_by_the_schema_of_the
     assert_eq!(refused["code"], "precondition_failed");
 }
 
+/// The names of the lifecycle events from the request of a cancellation on.
+async fn stages(server: &Server, path: &str) -> Vec<String> {
+    let page = server.get(&format!("{path}/events?view=status")).await;
+    let types = page["events"].as_array().expect("events").iter().map(|event| {
+        event["type"].as_str().expect("a type").trim_start_matches("execution.").to_owned()
+    });
+    types.skip_while(|name| name != "cancel_requested").collect()
+}
+
+async fn explained(server: &Server, path: &str) -> (String, String) {
+    let told = server.get(&format!("{path}/explain")).await;
+    let evidence = told["evidence"].as_array().expect("evidence").iter();
+    let evidence: Vec<_> = evidence.map(|line| line.as_str().expect("a sentence")).collect();
+    (told["cause"].as_str().expect("a cause").to_owned(), evidence.join(" "))
+}
+
 #[tokio::test]
-async fn a_cancellation_reaches_the_runner_and_is_confirmed() {
+async fn each_stage_of_a_cancellation_is_an_event_and_is_shown() {
     let server = Server::start();
     let (id, lease) = server.started().await;
     let path = format!("/v1/executions/{id}");
+    let call = async |name: &str| {
+        let path = format!("{path}/{name}");
+        server.post(&path, &json!({"lease": lease}), 200).await
+    };
     server.post(&format!("{path}/cancel"), &json!({"grace": "1m"}), 200).await;
-    let beat = server.post(&format!("{path}/heartbeat"), &json!({"lease": lease}), 200).await;
-    assert_eq!(beat["cancel_requested"], true);
-    server.post(&format!("{path}/cancelled"), &json!({"lease": lease}), 200).await;
+    assert!(explained(&server, &path).await.1.contains("not delivered yet"));
+    assert_eq!(call("heartbeat").await["cancel_requested"], true);
+    assert!(explained(&server, &path).await.1.contains("delivered at"));
+    let shown = server.get(&path).await["cancel"].clone();
+    assert!(shown["delivered_at"].is_string() && shown["acknowledged_at"].is_null(), "{shown}");
+
+    let done = call("cancel_acknowledged").await;
+    assert_eq!((&done["seq"], &done["cancel_requested"]), (&json!(5), &json!(true)));
+    assert_eq!(call("cancel_acknowledged").await, done, "asked again");
+    let (cause, evidence) = explained(&server, &path).await;
+    assert!(cause == "cancelling" && evidence.contains("acknowledged at"), "{cause}: {evidence}");
+    assert!(server.get(&path).await["cancel"]["acknowledged_at"].is_string());
+
+    call("cancelled").await;
+    let requested = ["cancel_requested", "cancel_delivered", "cancel_acknowledged", "cancelled"];
+    assert_eq!(stages(&server, &path).await, requested);
     let shown = server.get(&path).await;
     assert_eq!(
-        (&shown["phase"], &shown["reason"]),
-        (&json!("cancelled"), &json!("cancel_requested"))
+        (&shown["phase"], &shown["reason"], &shown["cancel"]["forced_at"]),
+        (&json!("cancelled"), &json!("cancel_requested"), &Value::Null)
     );
+}
+
+#[tokio::test]
+async fn whoever_acknowledges_a_cancellation_was_told_of_it() {
+    let server = Server::start();
+    let (id, lease) = server.started().await;
+    let path = format!("/v1/executions/{id}");
+    server.post(&format!("{path}/cancel"), &json!({"grace": "50ms"}), 200).await;
+    let lease = json!({"lease": lease});
+    server.post(&format!("{path}/cancel_acknowledged"), &lease, 200).await;
+    // It says so and does not stop.
+    let forced = server.get(&format!("{path}/events?after=5&wait=20s")).await;
+    assert_eq!(forced["events"][0]["data"]["reason"], "cancel_timeout");
+    let told = ["cancel_requested", "cancel_delivered", "cancel_acknowledged", "cancelled"];
+    assert_eq!(stages(&server, &path).await, told);
+    assert!(server.get(&path).await["cancel"]["forced_at"].is_string());
+    assert!(explained(&server, &path).await.1.contains("forced at"));
 }
 
 #[tokio::test]

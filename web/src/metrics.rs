@@ -28,6 +28,7 @@ routes! {
     Complete = "/v1/executions/{id}/complete",
     Fail = "/v1/executions/{id}/fail",
     Wait = "/v1/executions/{id}/wait",
+    CancelAcknowledged = "/v1/executions/{id}/cancel_acknowledged",
     Cancelled = "/v1/executions/{id}/cancelled",
     Claim = "/v1/queues/{queue}/claim",
     Executions = "/v1/executions",

@@ -29,7 +29,7 @@ use crate::{
         streams::create, streams::append, streams::read, streams::head, streams::delete,
         person::explain, person::cancel, person::resume, person::retry,
         runner::claim, runner::post_events, runner::heartbeat, runner::complete, runner::fail, runner::wait,
-        runner::cancelled,
+        runner::cancel_acknowledged, runner::cancelled,
         operations::queues, operations::queue, operations::runners, operations::runner, operations::supervisor,
         operations::livez, operations::readyz, operations::metrics, operations::openapi,
         operations::asyncapi,

@@ -167,6 +167,8 @@ described! {
         deadline: String,
         delivered_at: Option<String>,
         acknowledged_at: Option<String>,
+        /// When the runner was waited for no longer.
+        forced_at: Option<String>,
     }
 
     /// One run of an agent or a workflow.

@@ -527,7 +527,7 @@ impl Wait {
     }
 }
 
-/// `POST …/cancelled`.
+/// `POST …/cancel_acknowledged` and `POST …/cancelled`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cancelled {

@@ -372,6 +372,7 @@ impl Model {
                 model.cancel.ok_or("not_cancelling")?;
                 let mut events = Vec::new();
                 if !model.acknowledged {
+                    events = model.tell(events);
                     events.push("execution.cancel_acknowledged");
                 }
                 events.push("execution.cancelled");
@@ -384,8 +385,10 @@ impl Model {
                 if self.acknowledged {
                     return Ok(Vec::new());
                 }
-                (self.told, self.acknowledged, self.alive) = (true, true, self.now);
-                Ok(vec!["execution.cancel_acknowledged"])
+                let mut events = self.tell(Vec::new());
+                events.push("execution.cancel_acknowledged");
+                (self.acknowledged, self.alive) = (true, self.now);
+                Ok(events)
             }
             Step::Disconnect { who, grace } => {
                 self.fence(*who)?;

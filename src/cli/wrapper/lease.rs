@@ -48,6 +48,8 @@ const CRASH_LINGER: Duration = Duration::from_millis(20);
 const GRACE: Duration = Duration::from_secs(10);
 /// SIGKILL comes this much before the server's deadline, so that the end can still be told.
 const MARGIN: Duration = Duration::from_secs(1);
+/// For a word with the server while the command ends, whose end waits for it.
+const ASKING: Duration = Duration::from_secs(2);
 /// Linux takes 128 KiB for one variable; larger inputs are on standard input only.
 const INPUT_VARIABLE_MAX: usize = 120 << 10;
 
@@ -233,6 +235,7 @@ impl Job {
         let mut stopping = None;
         let mut kill_in: Option<Duration> = None;
         let mut since = Instant::now();
+        let mut heard = false;
         // An order may be older than this lease.
         self.orders.mark_changed();
         loop {
@@ -249,11 +252,17 @@ impl Job {
                     group.signal(Signal::KILL);
                     kill_in = None;
                 }
-                true = until(&mut cancel, |&wanted| wanted), if stopping.is_none() => {
+                true = until(&mut cancel, |&wanted| wanted), if !heard => {
+                    heard = true;
+                    if stopping.is_some() {
+                        self.acknowledge().await;
+                        continue;
+                    }
                     stopping = Some(Stopping::Cancelled);
                     group.signal(Signal::TERM);
                     since = Instant::now();
-                    kill_in = Some(self.grace().await);
+                    let ((), grace) = tokio::join!(self.acknowledge(), self.grace());
+                    kill_in = Some(grace);
                 }
                 true = until(&mut lost, Option::is_some),
                     if !matches!(stopping, Some(Stopping::Superseded(_))) =>
@@ -282,10 +291,18 @@ impl Job {
         }
     }
 
+    /// Says that the command was told to stop.
+    async fn acknowledge(&self) {
+        let body = json!({"lease": self.granted.lease}).to_string();
+        let call = self.client.post(&self.path("cancel_acknowledged")).body(body);
+        // For watchers, while they wait: `cancelled` says it once more, and that one is repeated.
+        let _told = call.within(ASKING).json::<Told>().await;
+    }
+
     /// How long the command may take to end after a cancellation.
     async fn grace(&self) -> Duration {
         let path = format!("/v1/executions/{}", self.granted.execution.id);
-        let asked = self.client.get(&path).within(Duration::from_secs(2));
+        let asked = self.client.get(&path).within(ASKING);
         match asked.json::<crate::cli::wire::Execution>().await {
             Ok(execution) => execution.cancel.map_or(GRACE, |cancel| left(&cancel)),
             Err(_) => GRACE,

@@ -66,6 +66,10 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, app: &Arc<App>) {
         .service(post("/v1/executions/{id}/fail", Route::Fail).route(web::post().to(runner::fail)))
         .service(post("/v1/executions/{id}/wait", Route::Wait).route(web::post().to(runner::wait)))
         .service(
+            post("/v1/executions/{id}/cancel_acknowledged", Route::CancelAcknowledged)
+                .route(web::post().to(runner::cancel_acknowledged)),
+        )
+        .service(
             post("/v1/executions/{id}/cancelled", Route::Cancelled)
                 .route(web::post().to(runner::cancelled)),
         )

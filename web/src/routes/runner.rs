@@ -225,6 +225,25 @@ pub(crate) async fn wait(app: Shared, request: HttpRequest, payload: web::Payloa
     done(app.handle.command(&app.namespace, id, command).await?)
 }
 
+/// The runner has heard that it is to stop, and is stopping.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/cancel_acknowledged", tag = "runners", operation_id = "acknowledgeCancel",
+    params(("id" = schema::ExecutionId, Path, description = "The execution")),
+    request_body = wire::Cancelled,
+    responses((status = 200, description = "It is in the log; asking again answers the same", body = schema::Done)),
+)]
+pub(crate) async fn cancel_acknowledged(
+    app: Shared,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Answer {
+    no_parameters(&request)?;
+    let id = execution_of(&request)?;
+    let bytes = body::read(&app, &request, payload).await?;
+    let wire::Cancelled { lease } = body::parse(&app, &bytes)?;
+    done(app.handle.command(&app.namespace, id, Command::AcknowledgeCancel { lease }).await?)
+}
+
 /// The runner has stopped on request.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/cancelled", tag = "runners", operation_id = "confirmCancelled",
