@@ -14,6 +14,8 @@ mod server;
 
 #[path = "runner/both.rs"]
 mod both;
+#[path = "runner/processes.rs"]
+mod processes;
 #[path = "runner/returns.rs"]
 mod returns;
 #[path = "runner/slips.rs"]

@@ -16,6 +16,7 @@ pub mod feed;
 mod handle;
 mod home;
 pub mod journal;
+mod last_words;
 mod live;
 mod queues;
 pub mod recent;

@@ -377,9 +377,15 @@ impl RunnerSession {
     /// It takes nothing more.
     pub fn drain(&mut self) {
         self.draining = true;
-        // What a queue grants meanwhile goes back.
+        self.ask_no_more();
+    }
+
+    /// What a queue grants meanwhile goes back, and the queues look who is still there.
+    fn ask_no_more(&mut self) {
         self.asking.clear();
-        self.asked.clear();
+        for queue in self.asked.drain() {
+            self.core.stir_queue((self.namespace.clone(), queue));
+        }
         self.offer(0);
     }
 
@@ -628,7 +634,7 @@ impl RunnerSession {
 impl Drop for RunnerSession {
     fn drop(&mut self) {
         let key = (self.namespace.clone(), self.runner.id.clone());
-        self.offer(0);
+        self.ask_no_more();
         let (replaced, now) = (self.line.is_replaced(), self.core.now());
         if !replaced {
             self.core.runners().disconnected(&self.namespace, &self.runner.id, now);

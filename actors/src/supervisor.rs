@@ -17,7 +17,7 @@ use crate::{
     board::Due,
     core::Core,
     directory::Directory,
-    evidence,
+    evidence, last_words,
     recent::Recent,
     views::{DeadlinesView, Error, LimboView},
     writer::Wants,
@@ -132,12 +132,15 @@ impl Supervisor {
         self.in_flight += 1;
         let (core, directory) = (Arc::clone(&self.core), Arc::clone(&self.directory));
         let command = async move {
-            let command = Command::TimeOut {
-                kind: due.deadline.kind,
-                signs: due.signs,
-                evidence: evidence::of_timeout(&core, &due),
-            };
             let (namespace, id) = (due.standing.namespace.clone(), due.standing.id);
+            let mut evidence = evidence::of_timeout(&core, &due);
+            if due.standing.held().is_some()
+                && let Some(words) = last_words::of(&core, &namespace, id).await
+            {
+                evidence += " ";
+                evidence += &words;
+            }
+            let command = Command::TimeOut { kind: due.deadline.kind, signs: due.signs, evidence };
             let outcome = directory.execute(&namespace, id, command, Wants::Nothing).await;
             (due, outcome.map(drop))
         };
