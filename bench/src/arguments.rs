@@ -68,15 +68,10 @@ pub(crate) enum Workload {
 /// How events travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Transport {
-    /// `POST /v1/executions/{id}/events` on keep-alive connections
+    /// Requests on keep-alive connections
     Http,
-}
-
-/// What to compare ingest with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Peer {
-    /// The server of the crate `durable-streams`, with `--durability wal`
-    DurableStreams,
+    /// Frames on runner sockets, `/v1/runner`
+    Ws,
 }
 
 /// Options of `ingest`.
@@ -88,6 +83,9 @@ pub(crate) struct Ingest {
     /// Producers, each with a connection of its own
     #[arg(long, default_value_t = 128, value_parser = count)]
     pub(crate) producers: usize,
+    /// Runner sockets that they share; one each unless given
+    #[arg(long, value_parser = count)]
+    pub(crate) sockets: Option<usize>,
     /// Executions they write to, at least one each; as many as producers unless given
     #[arg(long, value_parser = count)]
     pub(crate) executions: Option<usize>,
@@ -105,18 +103,19 @@ pub(crate) struct Ingest {
     pub(crate) warmup: u64,
     /// Give another server the same load afterwards
     #[arg(long, value_enum)]
-    pub(crate) peer: Option<Peer>,
-    /// The other server; looked for in PATH unless it has a slash
-    #[arg(long, value_name = "PATH", default_value = "durable-streams-server")]
-    pub(crate) peer_bin: PathBuf,
+    pub(crate) peer: Option<WatchedPeer>,
+    /// The other server; looked for in PATH unless named
+    #[arg(long, value_name = "PATH")]
+    pub(crate) peer_bin: Option<PathBuf>,
 }
 
 impl Ingest {
     /// What the figures are judged by.
-    pub(crate) fn judged(producers: usize, batch: usize, all: &All) -> Self {
+    pub(crate) fn judged(transport: Transport, producers: usize, batch: usize, all: &All) -> Self {
         Self {
-            transport: Transport::Http,
+            transport,
             producers,
+            sockets: None,
             executions: None,
             size: 256,
             batch,
@@ -187,7 +186,7 @@ pub(crate) struct Idle {
     pub(crate) rounds: usize,
 }
 
-/// What to compare watching with.
+/// What to compare with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum WatchedPeer {
     /// The server of the crate `durable-streams`, with `--durability wal`
@@ -331,12 +330,12 @@ pub(crate) struct All {
     /// Live executions of `timers`, `restart` and `idle`
     #[arg(long, default_value_t = 100_000, value_parser = count)]
     pub(crate) live: usize,
-    /// Give another server the load of the first `ingest` afterwards
+    /// Give another server the load of `ingest` with 128 producers afterwards
     #[arg(long, value_enum)]
-    pub(crate) peer: Option<Peer>,
-    /// The other server; looked for in PATH unless it has a slash
-    #[arg(long, value_name = "PATH", default_value = "durable-streams-server")]
-    pub(crate) peer_bin: PathBuf,
+    pub(crate) peer: Option<WatchedPeer>,
+    /// The other server; looked for in PATH unless named
+    #[arg(long, value_name = "PATH")]
+    pub(crate) peer_bin: Option<PathBuf>,
 }
 
 fn count(text: &str) -> Result<usize, String> {
@@ -372,6 +371,7 @@ mod tests {
     fn the_documented_commands_are_understood() {
         for line in [
             "ingest --transport http --producers 128 --executions 128 --size 256 --batch 1",
+            "ingest --transport ws --producers 128 --sockets 8 --peer redis",
             "ingest --producers 16 --batch 100 --peer durable-streams --json",
             "lifecycle --in-flight 64 --seconds 10",
             "timers --armed 100000 --due-per-second 1000 --seconds 10",

@@ -4,7 +4,7 @@
 
 mod chain;
 mod dialect;
-mod frames;
+pub(crate) mod frames;
 pub(crate) mod resp;
 mod tally;
 

@@ -10,8 +10,8 @@ mod reply;
 mod request;
 mod spread;
 
-pub(crate) use connections::{Connections, Received};
+pub(crate) use connections::{Connections, Parse, Received};
 pub(crate) use control::fetch;
 pub(crate) use reply::Head;
 pub(crate) use request::{Host, Patch, number};
-pub(crate) use spread::spread;
+pub(crate) use spread::{spread, spread_as};

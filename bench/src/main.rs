@@ -25,6 +25,7 @@ mod process;
 mod publish;
 mod report;
 mod restart;
+mod runners;
 mod server;
 mod stage;
 mod stalled;
@@ -36,7 +37,9 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use arguments::{All, Arguments, Deliver, Fanout, Ingest, Lifecycle, Restart, Timers, Workload};
+use arguments::{
+    All, Arguments, Deliver, Fanout, Ingest, Lifecycle, Restart, Timers, Transport, Workload,
+};
 use error::Result;
 use lab::Lab;
 use report::Report;
@@ -94,13 +97,16 @@ fn run(lab: &Lab, workload: &Workload, json: bool) -> Result<Report> {
 /// The workloads that `workload` stands for.
 fn steps(workload: Workload) -> Vec<Workload> {
     let Workload::All(all) = workload else { return vec![workload] };
-    let ingest = |producers, batch| Workload::Ingest(Ingest::judged(producers, batch, &all));
+    let ingest = |transport, producers, batch| {
+        Workload::Ingest(Ingest::judged(transport, producers, batch, &all))
+    };
     let All { seconds, live, .. } = all;
     let deliver = |watchers, rate| Workload::Deliver(Deliver::judged(watchers, rate, &all));
     vec![
-        ingest(128, 1),
-        ingest(1, 1),
-        ingest(16, 100),
+        ingest(Transport::Http, 128, 1),
+        ingest(Transport::Ws, 128, 1),
+        ingest(Transport::Http, 1, 1),
+        ingest(Transport::Http, 16, 100),
         deliver(1, 100),
         deliver(100, 100),
         deliver(1_000, 20),

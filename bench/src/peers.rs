@@ -30,11 +30,9 @@ impl WatchedPeer {
     pub(crate) fn describe(self) -> String {
         match self {
             WatchedPeer::DurableStreams => {
-                format!("durable-streams {DURABLE_STREAMS}, --durability wal, server-sent events")
+                format!("durable-streams {DURABLE_STREAMS}, --durability wal")
             }
-            WatchedPeer::Redis => {
-                "Redis Streams, --appendonly yes --appendfsync always, XREAD BLOCK".to_owned()
-            }
+            WatchedPeer::Redis => "Redis Streams, --appendonly yes --appendfsync always".to_owned(),
         }
     }
 

@@ -1,6 +1,9 @@
 //! Readiness of many sockets on one thread: level-triggered epoll, no callbacks, no runtime.
 
-use std::{os::fd::AsFd, time::Duration};
+use std::{
+    os::fd::{AsFd, BorrowedFd},
+    time::Duration,
+};
 
 use rustix::{
     buffer::spare_capacity,
@@ -18,6 +21,13 @@ const EVENTS_PER_WAIT: usize = 256;
 pub(crate) struct Poller {
     epoll: OwnedFd,
     events: Vec<epoll::Event>,
+}
+
+/// So that one poller can wait for another.
+impl AsFd for Poller {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
 }
 
 /// What a socket is waited for.

@@ -1,4 +1,5 @@
-//! WebSocket frames as a server sends them, found in a buffer without copying (RFC 6455, 5.2).
+//! WebSocket frames as a server sends them, found in a buffer without copying, and as a client
+//! does, masked (RFC 6455, 5.2 and 5.3).
 //!
 //! Deliberately absent: fragments, which this contract does not use, and any look into payloads.
 
@@ -91,6 +92,30 @@ pub(crate) fn pong(payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// Adds a text frame of a client to `out`, its payload masked with `key`.
+pub(crate) fn push_masked(out: &mut Vec<u8>, payload: &[u8], key: [u8; 4]) {
+    out.push(0x81);
+    match payload.len() {
+        length @ 0..126 => out.push(0x80 | u8::try_from(length).unwrap_or_default()),
+        length @ 126..65_536 => {
+            out.push(0x80 | 126);
+            out.extend_from_slice(&u16::try_from(length).unwrap_or_default().to_be_bytes());
+        }
+        length => {
+            out.push(0x80 | 127);
+            out.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+    out.extend_from_slice(&key);
+    let at = out.len();
+    out.extend_from_slice(payload);
+    for chunk in out[at..].chunks_mut(key.len()) {
+        for (byte, key) in chunk.iter_mut().zip(key) {
+            *byte ^= key;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +167,20 @@ mod tests {
         assert_eq!(next().opcode, Opcode::Pong);
         assert_eq!(next(), Frame { opcode: Opcode::Close, payload: &[3, 232] });
         assert_eq!(pong(b"x"), [0x8a, 0x81, 0, 0, 0, 0, b'x']);
+    }
+
+    #[test]
+    fn a_masked_frame_is_unmasked_by_any_codec() {
+        use tokio_tungstenite::tungstenite::{Message, WebSocket, protocol::Role};
+        for length in [0, 1, 5, 125, 126, 1_000, 70_000] {
+            let payload = vec![b'x'; length];
+            let mut bytes = Vec::new();
+            push_masked(&mut bytes, &payload, [1, 2, 250, 4]);
+            let stream = std::io::Cursor::new(bytes);
+            let mut socket = WebSocket::from_raw_socket(stream, Role::Server, None);
+            let Message::Text(text) = socket.read().unwrap() else { panic!("{length}") };
+            assert_eq!(text.as_bytes(), payload, "{length}");
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
-//! The protocol of Redis, as far as following one stream needs it.
+//! The protocol of Redis, as far as writing, following and sharing out streams needs it.
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    http::Head,
+};
 
 /// The stream that is written and followed.
 pub(crate) const STREAM: &str = "s";
@@ -28,6 +31,49 @@ pub(crate) fn command(words: &[&[u8]]) -> Vec<u8> {
 /// Waits for whatever comes after `id`.
 pub(crate) fn read_after(id: &[u8]) -> Vec<u8> {
     command(&[b"XREAD", b"BLOCK", b"0", b"STREAMS", STREAM.as_bytes(), id])
+}
+
+/// The answer to a command, or to a transaction with what is said of each of its commands before,
+/// as the reply it would be over HTTP: 200, or 500 for an error.
+pub(crate) fn answer(bytes: &[u8]) -> Result<Option<Head>> {
+    let (mut at, mut status) = (0, 200);
+    loop {
+        let Some(kind) = bytes.get(at) else { return Ok(None) };
+        let Some(length) = value(&bytes[at..])? else { return Ok(None) };
+        at += length;
+        match kind {
+            b'-' => status = 500,
+            // OK and QUEUED: what counts comes later.
+            b'+' => continue,
+            _ => {}
+        }
+        return Ok(Some(Head { status, body_at: 0, length: at }));
+    }
+}
+
+/// The length of the value at the beginning of `bytes`; `None` while it is incomplete.
+fn value(bytes: &[u8]) -> Result<Option<usize>> {
+    let (mut at, mut missing) = (0, 1usize);
+    while missing > 0 {
+        let rest = &bytes[at..];
+        let Some(end) = memchr::memchr(b'\n', rest) else { return Ok(None) };
+        let text = rest[..end].strip_suffix(b"\r").unwrap_or_default();
+        let (&kind, text) = text.split_first().ok_or_else(|| wrong(rest))?;
+        at += end + 1;
+        missing -= 1;
+        if matches!(kind, b'*' | b'$') && text != b"-1" {
+            let count = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+            let count: usize = count.ok_or_else(|| wrong(rest))?;
+            match kind {
+                b'*' => missing += count,
+                _ => at += count + 2,
+            }
+        }
+        if at > bytes.len() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(at))
 }
 
 /// The reply at the beginning of `bytes`; `None` while it is incomplete.
@@ -91,6 +137,25 @@ mod tests {
         let found = reply(text.as_bytes()).unwrap().unwrap();
         assert_eq!(found, Reply { length: text.len(), last_id: b"1-1" });
         assert!(reply(b"-ERR unknown command\r\n").is_err());
+    }
+
+    #[test]
+    fn answers_are_whole_or_awaited() {
+        let transaction = b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n$3\r\n1-0\r\n:1\r\n";
+        for (bytes, status) in [
+            (&b"$3\r\n1-0\r\n"[..], 200),
+            (b"*-1\r\n", 200),
+            (transaction, 200),
+            (b"*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n7-1\r\n*2\r\n$1\r\nd\r\n$2\r\nxx\r\n", 200),
+            (b"-ERR no\r\n", 500),
+        ] {
+            let head = answer(bytes).unwrap().unwrap();
+            assert_eq!((head.status, head.end()), (status, bytes.len()));
+            for cut in 0..bytes.len() {
+                assert_eq!(answer(&bytes[..cut]).unwrap(), None, "cut at {cut}");
+            }
+        }
+        assert!(answer(b"$x\r\n").is_err());
     }
 
     #[test]

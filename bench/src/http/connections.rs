@@ -19,9 +19,13 @@ use crate::{
 /// Room for a read; most replies fit whole.
 const READ_ROOM: usize = 16 * 1024;
 
+/// Finds the reply at the beginning of some bytes; `None` while it is incomplete.
+pub(crate) type Parse = fn(&[u8]) -> Result<Option<Head>>;
+
 /// A set of connections to one address.
 pub(crate) struct Connections {
     address: SocketAddr,
+    parse: Parse,
     poller: Poller,
     all: Vec<Connection>,
     in_flight: usize,
@@ -61,6 +65,11 @@ pub(crate) struct Received<'a> {
 impl Connections {
     /// Opens `count` connections to `address`.
     pub(crate) fn open(address: SocketAddr, count: usize) -> Result<Self> {
+        Self::speaking(Head::parse, address, count)
+    }
+
+    /// The same to a server whose replies are found by `parse`.
+    pub(crate) fn speaking(parse: Parse, address: SocketAddr, count: usize) -> Result<Self> {
         let poller = Poller::new()?;
         let mut all = Vec::with_capacity(count);
         for index in 0..count {
@@ -76,7 +85,7 @@ impl Connections {
                 sent_at: Instant::now(),
             });
         }
-        Ok(Self { address, poller, all, in_flight: 0 })
+        Ok(Self { address, parse, poller, all, in_flight: 0 })
     }
 
     /// How many there are.
@@ -133,7 +142,7 @@ impl Connections {
         if !connection.unsent.is_empty() && connection.send_rest()? {
             self.poller.change(&connection.stream, index, Interest::Read)?;
         }
-        match connection.read()? {
+        match connection.read(self.parse)? {
             Progress::Nothing => Ok(None),
             Progress::Ended if connection.state == State::Busy => {
                 Err(Error::protocol("a reply", "the server closed the connection"))
@@ -175,7 +184,7 @@ impl Connection {
         }
     }
 
-    fn read(&mut self) -> Result<Progress> {
+    fn read(&mut self, parse: Parse) -> Result<Progress> {
         if self.input.len() < self.filled + READ_ROOM {
             let need = self.head.map_or(0, Head::end).max(self.filled + READ_ROOM);
             self.input.resize(need.next_power_of_two(), 0);
@@ -193,7 +202,7 @@ impl Connection {
         }
         self.filled += count;
         if self.head.is_none() {
-            self.head = Head::parse(&self.input[..self.filled])?;
+            self.head = parse(&self.input[..self.filled])?;
         }
         match self.head {
             Some(head) if self.filled == head.end() => Ok(Progress::Whole(head)),

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::{Connections, Received};
+use super::{Connections, Parse, Received, reply::Head};
 use crate::error::{Error, Result};
 
 /// How long nothing may be answered before a run is given up.
@@ -14,10 +14,22 @@ pub(crate) fn spread(
     address: SocketAddr,
     connections: usize,
     count: usize,
+    request: impl FnMut(usize) -> Vec<u8>,
+    reply: impl FnMut(usize, Received<'_>) -> Result<()>,
+) -> Result<()> {
+    spread_as(Head::parse, address, connections, count, request, reply)
+}
+
+/// The same to a server whose replies are found by `parse`.
+pub(crate) fn spread_as(
+    parse: Parse,
+    address: SocketAddr,
+    connections: usize,
+    count: usize,
     mut request: impl FnMut(usize) -> Vec<u8>,
     mut reply: impl FnMut(usize, Received<'_>) -> Result<()>,
 ) -> Result<()> {
-    let mut connections = Connections::open(address, connections.min(count))?;
+    let mut connections = Connections::speaking(parse, address, connections.min(count))?;
     let mut asked = vec![0; connections.len()];
     let mut next = 0;
     for (index, asked) in asked.iter_mut().enumerate() {

@@ -1,14 +1,13 @@
 //! The load itself: one thread, one epoll, one request in flight per producer.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use super::log::Log;
+use super::{
+    line::{Answer, Line},
+    log::Log,
+};
 use crate::{
     error::{Error, Result},
-    http::{Connections, number},
     lab::Reading,
     latency::Latency,
     report::Report,
@@ -68,18 +67,18 @@ impl Finding {
     }
 }
 
-/// Loads the server at `address`: producer n writes logs n, n + producers, … in turn.
+/// Loads the server that `line` leads to: producer n writes logs n, n + producers, … in turn.
 pub(super) fn run(
-    address: SocketAddr,
+    mut line: impl Line,
     logs: &mut [Log],
     plan: &Plan,
     reading: impl Fn() -> Result<Reading>,
 ) -> Result<Finding> {
-    let mut connections = Connections::open(address, plan.producers)?;
     let mut current: Vec<usize> = (0..plan.producers).collect();
     for (producer, &log) in current.iter().enumerate() {
-        connections.send(producer, logs[log].next_request())?;
+        line.send(producer, logs[log].next_request())?;
     }
+    line.flush()?;
     let warm = Instant::now() + Duration::from_secs(plan.warmup);
     let measured = Duration::from_secs(plan.seconds);
     let mut stage = Stage::WarmingUp;
@@ -87,9 +86,9 @@ pub(super) fn run(
     let mut latency = Latency::new();
     let mut errors = Errors::default();
     let mut last_answer = Instant::now();
-    let mut ready = Vec::new();
-    while connections.in_flight() > 0 {
-        connections.wait(TICK, &mut ready)?;
+    let (mut ready, mut answers) = (Vec::new(), Vec::new());
+    while line.in_flight() > 0 {
+        line.wait(TICK, &mut ready)?;
         let now = Instant::now();
         match stage {
             Stage::WarmingUp if now >= warm => stage = Stage::Measuring(now, reading()?),
@@ -104,23 +103,29 @@ pub(super) fn run(
         } else if now.duration_since(last_answer) > STALL {
             return Err(Error::TimedOut { what: "acks".to_owned(), seconds: STALL.as_secs() });
         }
-        for &producer in &ready {
-            let Some(received) = connections.receive(producer)? else { continue };
-            let log = &mut logs[current[producer]];
-            if (200..300).contains(&received.status) {
-                if matches!(stage, Stage::Measuring(..)) {
-                    latency.record(received.took);
+        for &ready in &ready {
+            line.receive(ready, &mut answers)?;
+            for Answer { producer, took, outcome } in answers.drain(..) {
+                let log = &mut logs[current[producer]];
+                match outcome {
+                    Ok(seq) => {
+                        if matches!(stage, Stage::Measuring(..)) {
+                            latency.record(took);
+                        }
+                        log.acknowledge(seq);
+                    }
+                    Err(error) => {
+                        log.give_up();
+                        errors.add(error)?;
+                    }
                 }
-                log.acknowledge(number(received.body, b"\"seq\":"));
-            } else {
-                log.give_up();
-                errors.add(Error::refused("an append", received.status, received.body))?;
+                if !matches!(stage, Stage::Draining) {
+                    let next = current[producer] + plan.producers;
+                    current[producer] = if next < logs.len() { next } else { producer };
+                    line.send(producer, logs[current[producer]].next_request())?;
+                }
             }
-            if !matches!(stage, Stage::Draining) {
-                let next = current[producer] + plan.producers;
-                current[producer] = if next < logs.len() { next } else { producer };
-                connections.send(producer, logs[current[producer]].next_request())?;
-            }
+            line.flush()?;
         }
     }
     let (length, before, after) = finding.expect("draining begins only after measuring");

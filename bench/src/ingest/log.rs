@@ -4,6 +4,7 @@
 //! stands at which seq.
 
 use crate::{
+    crowd::resp,
     error::{Error, Result},
     http::{Host, Patch},
     population::Lease,
@@ -28,10 +29,19 @@ pub(super) struct Log {
     /// What has been acknowledged.
     pub(super) acked: Acked,
     request: Vec<u8>,
+    id: Option<Id>,
     batch_at: Option<Patch>,
     numbers_at: Vec<Patch>,
     batch: u64,
     number: u64,
+}
+
+/// Where a frame's id stands, and what it is: the producer's number and the batch's.
+#[derive(Clone, Copy, Debug)]
+struct Id {
+    at: Patch,
+    producer: u64,
+    producers: u64,
 }
 
 /// Acknowledged events as runs, in which number and seq advance together.
@@ -65,6 +75,48 @@ impl Log {
         Ok(Self::new(lease.execution.clone(), request, batch_at, numbers_at))
     }
 
+    /// The same as frames of a runner's socket. A frame's id tells `producer`, of so many, and the
+    /// batch: it is the batch's number times `producers`, and the producer's added.
+    pub(super) fn framed(
+        lease: &Lease,
+        (producer, producers): (usize, usize),
+        size: usize,
+        events: usize,
+    ) -> Result<Self> {
+        let event = format!("{{\"type\":\"CUSTOM\",\"data\":{}}}", data(size)?);
+        let request = format!(
+            "{{\"op\":\"events\",\"id\":~~~~~~~~~~,\"execution\":\"{}\",\"lease\":\"{}\",\
+             \"batch\":~~~~~~~~~~,\"events\":[{}]}}",
+            lease.execution,
+            lease.token,
+            vec![event; events].join(",")
+        )
+        .into_bytes();
+        let mut numbers_at = Patch::find(&request, MARK, WIDTH, b'0');
+        let at = numbers_at.remove(0).filled_with(b' ');
+        let batch_at = Some(numbers_at.remove(0).filled_with(b' '));
+        let mut log = Self::new(lease.execution.clone(), request, batch_at, numbers_at);
+        log.id = Some(Id { at, producer: producer as u64, producers: producers as u64 });
+        Ok(log)
+    }
+
+    /// An entry for a stream of Redis, each with an event's data.
+    pub(super) fn added(name: &str, size: usize, events: usize) -> Result<Self> {
+        let data = data(size)?;
+        let add: &[&[u8]] = &[b"XADD", name.as_bytes(), b"*", b"d", data.as_bytes()];
+        let request = match events {
+            1 => resp::command(add),
+            _ => [
+                resp::command(&[b"MULTI"]),
+                resp::command(add).repeat(events),
+                resp::command(&[b"EXEC"]),
+            ]
+            .concat(),
+        };
+        let numbers_at = Patch::find(&request, MARK, WIDTH, b'0');
+        Ok(Self::new(name.to_owned(), request, None, numbers_at))
+    }
+
     /// A stream of the peer: the same data without an envelope.
     pub(super) fn streamed(host: &Host, path: &str, size: usize, events: usize) -> Result<Self> {
         let event = data(size)?;
@@ -84,12 +136,15 @@ impl Log {
         numbers_at: Vec<Patch>,
     ) -> Self {
         let acked = Acked::default();
-        Self { name, acked, request, batch_at, numbers_at, batch: 0, number: 1 }
+        Self { name, acked, request, id: None, batch_at, numbers_at, batch: 0, number: 1 }
     }
 
     /// The request for the next batch.
     pub(super) fn next_request(&mut self) -> &[u8] {
         self.batch += 1;
+        if let Some(Id { at, producer, producers }) = self.id {
+            at.write(&mut self.request, self.batch * producers + producer);
+        }
         if let Some(patch) = self.batch_at {
             patch.write(&mut self.request, self.batch);
         }
@@ -172,6 +227,17 @@ mod tests {
             log.acknowledge(Some(2 + first as u64 + 1));
         }
         assert_eq!(log.acked.runs, [Run { number: 1, seq: 3, count: 4 }]);
+    }
+
+    #[test]
+    fn a_frame_tells_its_producer_and_its_batch() {
+        let lease = Lease { execution: "aex_1".to_owned(), token: "l".to_owned() };
+        let mut log = Log::framed(&lease, (3, 8), 256, 2).unwrap();
+        for batch in 1..=3u64 {
+            let frame: serde_json::Value = serde_json::from_slice(log.next_request()).unwrap();
+            assert_eq!((&frame["id"], &frame["batch"]), (&(batch * 8 + 3).into(), &batch.into()));
+            assert_eq!(frame["events"][1]["data"].to_string().len(), 256);
+        }
     }
 
     #[test]

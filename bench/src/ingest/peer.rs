@@ -1,5 +1,5 @@
 //! The same load on another server that syncs before it acknowledges: the one of the crate
-//! `durable-streams`, each log a JSON stream of its own.
+//! `durable-streams`, each log a JSON stream of its own, or Redis, each log a stream.
 
 use std::net::SocketAddr;
 
@@ -8,9 +8,10 @@ use super::{
     log::{Log, NUMBER_KEY},
 };
 use crate::{
-    arguments::{Ingest, WatchedPeer},
+    arguments::{Ingest, Transport, WatchedPeer},
+    crowd::resp,
     error::{Error, Result},
-    http::{Host, Received, number, spread},
+    http::{Connections, Head, Host, Parse, Received, number, spread, spread_as},
     lab::{Lab, Reading},
     peers,
     report::{Bounds, Good, Report, figure},
@@ -27,30 +28,48 @@ pub(super) fn compare(
     ours: &Finding,
     report: &mut Report,
 ) -> Result<()> {
-    let peer = WatchedPeer::DurableStreams;
-    let program = Some(options.peer_bin.as_path());
+    let Some(peer) = options.peer else { return Ok(()) };
+    let program = options.peer_bin.as_deref();
     let Some(mut server) = peers::start(lab, peer, program, report)? else { return Ok(()) };
     let address = server.address();
-    let mut logs = open_streams(address, options)?;
-    let theirs = load::run(address, &mut logs, plan, || Reading::take(&server))?;
-    let missing = missing(address, &logs)?;
+    let mut logs = open_streams(peer, address, options)?;
+    let connections = Connections::speaking(parse(peer), address, plan.producers)?;
+    let theirs = load::run(connections, &mut logs, plan, || Reading::take(&server))?;
+    let missing = missing(peer, address, &logs)?;
     server.kill()?;
     let (mine, other) = (ours.per_second(1), theirs.per_second(1));
+    report.row("peer_connections", plan.producers.to_string(), plan.producers);
     report.row("peer_acks_per_s", format!("{} acks/s", figure(other)), other);
     report.latency("peer_ack_latency", theirs.latency.quantiles());
-    let cpu = theirs.after.server.since(&theirs.before.server);
+    let (cpu, bench) = theirs.after.since(&theirs.before);
     report.row("peer_cpu", cpu.text(), cpu);
+    report.row("peer_bench_cpu", bench.text(), bench);
     report.row("peer_missing", missing.to_string(), missing);
     theirs.report_errors("peer_errors", report);
-    let over = (mine / other, "×");
-    report.target("ingest, acks/s over the peer's", over, Good::AtLeast, Bounds::Aim(1.0));
+    let figure = match options.transport {
+        Transport::Http => "ingest, acks/s over the peer's",
+        Transport::Ws => "ingest over WebSockets, acks/s over the peer's",
+    };
+    report.target(figure, (mine / other, "×"), Good::AtLeast, Bounds::Aim(1.0));
     Ok(())
 }
 
-fn open_streams(address: SocketAddr, options: &Ingest) -> Result<Vec<Log>> {
+/// How its replies are found.
+fn parse(peer: WatchedPeer) -> Parse {
+    match peer {
+        WatchedPeer::DurableStreams => Head::parse,
+        WatchedPeer::Redis => resp::answer,
+    }
+}
+
+fn open_streams(peer: WatchedPeer, address: SocketAddr, options: &Ingest) -> Result<Vec<Log>> {
+    let (size, batch) = (options.size, options.batch);
+    let count = options.executions.unwrap_or(options.producers);
+    if peer == WatchedPeer::Redis {
+        return (0..count).map(|nth| Log::added(&format!("bench-{nth}"), size, batch)).collect();
+    }
     let host = Host::new(address);
     let path = |nth: usize| format!("/bench-{nth}");
-    let count = options.executions.unwrap_or(options.producers);
     let create = |nth| host.json("PUT", &path(nth), "");
     spread(address, CONNECTIONS, count, create, |_, received: Received<'_>| {
         match received.status {
@@ -58,21 +77,31 @@ fn open_streams(address: SocketAddr, options: &Ingest) -> Result<Vec<Log>> {
             status => Err(Error::refused("PUT of a stream", status, received.body)),
         }
     })?;
-    (0..count).map(|nth| Log::streamed(&host, &path(nth), options.size, options.batch)).collect()
+    (0..count).map(|nth| Log::streamed(&host, &path(nth), size, batch)).collect()
 }
 
 /// How many acknowledged events the streams do not hold, in the order they were sent.
-fn missing(address: SocketAddr, logs: &[Log]) -> Result<u64> {
+fn missing(peer: WatchedPeer, address: SocketAddr, logs: &[Log]) -> Result<u64> {
     let host = Host::new(address);
     let mut missing = 0;
-    let read = |nth: usize| host.get(&logs[nth].name);
-    spread(address, CONNECTIONS, logs.len(), read, |nth, received: Received<'_>| {
-        if received.status != 200 {
-            return Err(Error::refused("GET of a stream", received.status, received.body));
-        }
-        missing += logs[nth].acked.count().saturating_sub(in_order(received.body));
-        Ok(())
-    })?;
+    let read = |nth: usize| match peer {
+        WatchedPeer::DurableStreams => host.get(&logs[nth].name),
+        WatchedPeer::Redis => resp::command(&[b"XRANGE", logs[nth].name.as_bytes(), b"-", b"+"]),
+    };
+    spread_as(
+        parse(peer),
+        address,
+        CONNECTIONS,
+        logs.len(),
+        read,
+        |nth, received: Received<'_>| {
+            if received.status != 200 {
+                return Err(Error::refused("reading a stream", received.status, received.body));
+            }
+            missing += logs[nth].acked.count().saturating_sub(in_order(received.body));
+            Ok(())
+        },
+    )?;
     Ok(missing)
 }
 
