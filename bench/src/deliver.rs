@@ -110,6 +110,7 @@ fn measured(
     report_supervisor(&before, &mut trial)?;
     let theirs = theirs.map(|(mut server, stage)| server.kill().map(|()| stage.close()));
     lab.close(&mut trial)?;
+    trial.limits.report_stalls(&mut trial.report);
     Ok((trial.report, finding, theirs.transpose()?))
 }
 

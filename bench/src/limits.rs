@@ -1,9 +1,13 @@
-//! What the machine itself allows: how long a sync and a loopback round trip take, here and now.
+//! What the machine itself allows: how long a sync, a loopback round trip and a fixed piece of work
+//! take, here and now.
 //!
-//! No server that syncs before it acknowledges can answer a lone client faster than one of each.
+//! No server that syncs before it acknowledges can answer a lone client faster than one of each of
+//! the first two. The third tells how often the processor is away: on a virtual machine the host
+//! takes it, and then no latency at the same rank can be shorter than that.
 
 use std::{
     fs::{File, OpenOptions},
+    hint::black_box,
     io::{Read, Seek, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
     path::Path,
@@ -30,7 +34,17 @@ const IDLE_TRIPS: usize = 100;
 /// The pause: long enough for a core to go to sleep.
 const PAUSE: Duration = Duration::from_millis(3);
 
-/// The two physical limits, measured before and after the load and taken together.
+/// About how long the fixed piece of work takes when nothing is in its way: as much as a busy
+/// scheduler's slice, so that it is interrupted where work of a server would be.
+const WORK: Duration = Duration::from_millis(2);
+/// Rounds of arithmetic timed to find out how many that is.
+const ROUNDS: u64 = 100_000;
+/// How often these are timed; the fastest counts.
+const CALIBRATIONS: usize = 50;
+/// Pieces of work measured before the load, and as many after it.
+const PIECES: usize = 150;
+
+/// The physical limits, measured before and after the load and taken together.
 #[derive(Debug)]
 pub(crate) struct Limits {
     /// `fdatasync` after writing into a file whose blocks were already written.
@@ -41,6 +55,8 @@ pub(crate) struct Limits {
     pub(crate) trip_busy: Latency,
     /// A round trip after a pause.
     pub(crate) trip_after_idle: Latency,
+    /// The fixed piece of work.
+    pub(crate) stall: Latency,
 }
 
 impl Limits {
@@ -52,6 +68,7 @@ impl Limits {
             sync_growing: syncs(folder, false)?,
             trip_busy,
             trip_after_idle,
+            stall: stalls(),
         })
     }
 
@@ -62,6 +79,7 @@ impl Limits {
         self.sync_growing.merge(&again.sync_growing);
         self.trip_busy.merge(&again.trip_busy);
         self.trip_after_idle.merge(&again.trip_after_idle);
+        self.stall.merge(&again.stall);
         Ok(())
     }
 
@@ -69,6 +87,17 @@ impl Limits {
     /// trip, in microseconds.
     pub(crate) fn floor_us(&self) -> f64 {
         self.sync_preallocated.quantiles().p50_us + self.trip_busy.quantiles().p50_us
+    }
+
+    /// Adds the rows by which latencies under load are judged.
+    pub(crate) fn report_stalls(&self, report: &mut Report) {
+        let quantiles = self.stall.quantiles();
+        report.latency("cpu_stall", quantiles);
+        let away = (quantiles.p99_us - quantiles.p50_us).max(0.0);
+        let text = format!(
+            "{away:.0} µs at p99: what the same work takes longer than its median, as the processor is away; no p99 here can be below it"
+        );
+        report.row("cpu_stall_away", text, away);
     }
 
     /// Adds rows to a report.
@@ -122,6 +151,32 @@ fn sync_each(file: &mut File) -> Result<Latency> {
     Ok(latency)
 }
 
+/// How long a fixed piece of pure work takes, again and again.
+fn stalls() -> Latency {
+    let fastest = (0..CALIBRATIONS).map(|_| timed(ROUNDS)).min().unwrap_or(WORK);
+    let times = WORK.as_nanos() / fastest.as_nanos().max(1);
+    let rounds = ROUNDS * u64::try_from(times).unwrap_or(1).max(1);
+    let mut latency = Latency::new();
+    for _ in 0..PIECES {
+        latency.record(timed(rounds));
+        pass(PAUSE);
+    }
+    latency
+}
+
+/// `rounds` of arithmetic, each of which needs the one before.
+fn timed(rounds: u64) -> Duration {
+    let start = Instant::now();
+    let mut state = black_box(rounds) | 1;
+    for _ in 0..rounds {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+    }
+    black_box(state);
+    start.elapsed()
+}
+
 fn round_trips() -> Result<(Latency, Latency)> {
     let doing = "measuring the loopback";
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing(doing)?;
@@ -164,13 +219,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_limits_are_measured_and_add_up() {
+    fn the_limits_are_measured_and_add_up() {
         let folder = tempfile::tempdir().unwrap();
         let mut limits = Limits::measure(folder.path()).unwrap();
         limits.measure_again(folder.path()).unwrap();
         assert!(limits.sync_growing.count() > 1 && limits.sync_preallocated.count() > 1);
         assert_eq!(limits.trip_after_idle.count(), 2 * IDLE_TRIPS as u64);
         assert!(limits.floor_us() > 0.0);
+        // The work is fixed and about as long as it should be; it cannot be much shorter.
+        let stall = limits.stall.quantiles();
+        assert_eq!(stall.count, 2 * PIECES as u64);
+        assert!(stall.p50_us > 1_000.0 && stall.p99_us >= stall.p50_us, "{stall:?}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -1,9 +1,10 @@
 // The `agui` view against AG-UI's own packages: each event of live recordings is parsed by the
-// published schemas, and the order of all is checked by the published client's verifyEvents.
+// published schemas, and the order of all is checked by the published client's verifyEvents, as it
+// comes and with the chunked forms taken apart as that client does it.
 
 import { deepStrictEqual as same, ok } from "node:assert";
 
-import { verifyEvents } from "@ag-ui/client";
+import { transformChunks, verifyEvents } from "@ag-ui/client";
 import { EventSchemas } from "@ag-ui/core/schemas";
 import { from, lastValueFrom, toArray } from "rxjs";
 
@@ -97,6 +98,81 @@ async function longStory(server) {
   return recording;
 }
 
+/** What a runner that was cut off leaves open. */
+const OPEN = [
+  event("STEP_STARTED", { stepName: "outer" }),
+  event("SUBAGENT_STARTED", { subagentRunId: "s", name: "helper" }),
+  event("STEP_STARTED", { stepName: "outer", subagentRunId: "s" }),
+  event("REASONING_START", { messageId: "r" }),
+  event("REASONING_MESSAGE_START", { messageId: "r", role: "reasoning" }),
+  event("REASONING_MESSAGE_CONTENT", { messageId: "r", delta: "becau" }),
+  event("TEXT_MESSAGE_START", { messageId: "m", role: "assistant", subagentRunId: "s" }),
+  event("TEXT_MESSAGE_CONTENT", { messageId: "m", delta: "cut o" }),
+  event("TOOL_CALL_START", { toolCallId: "t", toolCallName: "look" }),
+  event("TOOL_CALL_ARGS", { toolCallId: "t", delta: "{" }),
+];
+/** How it must be closed. */
+const CLOSED = [
+  "TOOL_CALL_END",
+  "TEXT_MESSAGE_END",
+  "REASONING_MESSAGE_END",
+  "REASONING_END",
+  "STEP_FINISHED",
+  "SUBAGENT_FINISHED",
+  "STEP_FINISHED",
+];
+
+/** Completes, lets go and is asked again while everything is open; and loses a runner. */
+async function leftOpen(server) {
+  const id = await server.create({ retry: { max_attempts: 2, initial_backoff: "1ms" } });
+  const recording = record(server, id);
+  let run = await server.claim();
+  await run.events(...OPEN);
+  await run.call("wait", { hold: false, prompt: "Which?" });
+  await server.post(`/v1/executions/${id}/resume`, { input: "this" });
+  run = await server.claim();
+  await run.events(...OPEN);
+  await run.call("fail", { error: { message: "It broke." } });
+  run = await server.claim();
+  await run.events(...OPEN);
+  await run.call("complete");
+  return recording;
+}
+
+/** Posts what AG-UI's order does not allow. */
+async function outOfOrder(server) {
+  const id = await server.create();
+  const recording = record(server, id);
+  const run = await server.claim();
+  await run.events(
+    event("TEXT_MESSAGE_CONTENT", { messageId: "m", delta: "no start" }),
+    event("TEXT_MESSAGE_START", { messageId: "m", role: "assistant" }),
+    event("TEXT_MESSAGE_CHUNK", { messageId: "m", delta: "and a chunk" }),
+    event("TEXT_MESSAGE_END", { messageId: "m" }),
+    event("REASONING_MESSAGE_CONTENT", { messageId: "r", delta: "no start" }),
+    event("REASONING_END", { messageId: "r" }),
+    event("TOOL_CALL_ARGS", { toolCallId: "t", delta: "{}" }),
+    event("TOOL_CALL_END", { toolCallId: "t" }),
+    event("STEP_FINISHED", { stepName: "s" }),
+    event("STEP_STARTED", { stepName: "s" }),
+    event("STEP_STARTED", { stepName: "s" }),
+    event("SUBAGENT_FINISHED", { subagentRunId: "s" }),
+  );
+  await run.call("complete");
+  return recording;
+}
+
+/** Whoever comes back after any seq is shown the rest of what there is. */
+async function resumed(server, id, live) {
+  const path = `/v1/executions/${id}/events`;
+  const places = [...new Set(live.map(({ seq }) => seq))];
+  for (const after of places) {
+    const { events } = await server.get(`${path}?view=agui&limit=1000&after=${after}`);
+    const first = live.findLastIndex(({ seq, prev }) => seq === after && prev !== after);
+    same(events, live.slice(first + 1), `what is shown after ${after}`);
+  }
+}
+
 /** Fails for good. */
 async function failure(server) {
   const id = await server.create();
@@ -146,6 +222,7 @@ async function record(server, id) {
     same(before, prev, `a gap before ${JSON.stringify(rest)}`);
     prev = seq;
   }
+  await resumed(server, id, live);
   return live;
 }
 
@@ -158,6 +235,7 @@ async function check(events) {
     const parsed = EventSchemas.safeParse(one);
     ok(parsed.success, `${JSON.stringify(one)}\n${parsed.error}`);
   }
+  await lastValueFrom(from(events).pipe(transformChunks(), verifyEvents(), toArray()));
   return lastValueFrom(from(events).pipe(verifyEvents(), toArray()));
 }
 
@@ -166,9 +244,11 @@ async function refuses(events, what) {
   ok(!passed, `the check does not see ${what}`);
 }
 
-const stories = { longStory, failure, cancellation, neverRan };
+const stories = { longStory, leftOpen, outOfOrder, failure, cancellation, neverRan };
 const endings = {
   longStory: ["RUN_ERROR", "RUN_ERROR", "RUN_FINISHED", "RUN_FINISHED"],
+  leftOpen: ["RUN_FINISHED", "RUN_ERROR", "RUN_FINISHED"],
+  outOfOrder: ["RUN_FINISHED"],
   failure: ["RUN_ERROR"],
   cancellation: ["RUN_ERROR"],
   neverRan: ["RUN_ERROR"],
@@ -185,6 +265,17 @@ await withServer({}, async (server) => {
     const customs = events.filter(({ type }) => type === "CUSTOM").map((event) => event.name);
     console.log(`${name}: ${events.length} events; of the lifecycle, as CUSTOM: ${
       customs.filter((name) => name.startsWith("execution.")).join(" ") || "none"}`);
+    if (name === "leftOpen") {
+      types.forEach((type, end) => {
+        if (!["RUN_ERROR", "RUN_FINISHED"].includes(type)) return;
+        const closed = CLOSED.map((how) =>
+          type === "RUN_ERROR" && how === "SUBAGENT_FINISHED" ? "SUBAGENT_ERROR" : how);
+        same(types.slice(end - CLOSED.length, end), closed, `before ${type}`);
+      });
+      for (const end of new Set(CLOSED)) {
+        await refuses(events.filter(({ type }) => type !== end), `what lacks ${end}`);
+      }
+    }
     if (name !== "longStory") continue;
     for (const told of ["execution.progress", "execution.waiting", "execution.resumed", "log"]) {
       ok(customs.includes(told), `${told} is not shown`);

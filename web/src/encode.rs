@@ -41,8 +41,8 @@ pub(crate) fn chunk(lens: &mut Lens, chunk: &Chunk, from: usize, framing: Framin
     // In the middle, a view that depends on what was before cannot be encoded from the beginning.
     let shared = match from == 0 || !lens.view().depends_on_before() {
         true => {
-            let at_first = lens.clone();
-            Some(chunk.encoded(slot, |events| encode(&mut { at_first }, entries(events), framing)))
+            let lens = &*lens;
+            Some(chunk.encoded(slot, |events| encode(&mut lens.clone(), entries(events), framing)))
         }
         false => chunk.encoded_before(slot),
     };
@@ -53,7 +53,8 @@ pub(crate) fn chunk(lens: &mut Lens, chunk: &Chunk, from: usize, framing: Framin
     part(shared, from)
 }
 
-/// What was encoded of the event at `from` and those after it.
+/// What was encoded of the event at `from` and those after it. What a view adds to an event counts
+/// as one with it.
 fn part(encoded: &Encoded, from: usize) -> Frames {
     let Encoded { bytes, starts } = encoded;
     match starts.get(from) {

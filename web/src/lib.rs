@@ -4,6 +4,7 @@
 //! what is served of a log are its stored bytes. Deliberately absent: the rules of the lifecycle,
 //! storage, signals, and what serves a dashboard.
 
+mod agui;
 mod answer;
 mod app;
 mod asyncapi;

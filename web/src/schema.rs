@@ -236,7 +236,8 @@ described! {
     Event {
         /// Dense from 1.
         seq: u64,
-        /// The seq of the event before, in this view.
+        /// The seq of the event before, in this view. In `agui` some events are not in the log,
+        /// such as the end of a message whose runner died: their `seq` is this one, too.
         prev: u64,
         execution_id: String,
         attempt: u32,

@@ -2,9 +2,12 @@
 //!
 //! `full` passes the stored bytes on. `status` shows the lifecycle and puts the seq of the
 //! lifecycle event before into `prev`. `agui` keeps the envelope and makes every `type` and `data`
-//! valid AG-UI 1.0: claims and endings become `RUN_*`, other lifecycle events become `CUSTOM`, and
-//! what would break AG-UI's own order (anything outside a run) is not shown. All three are
-//! functions of the log alone, so an encoding made for one watcher serves them all.
+//! valid AG-UI 1.0, see [`crate::agui`]. All three are functions of the log alone, so an encoding
+//! made for one watcher serves them all.
+//!
+//! In `agui` some events are not in the log, such as the end of a message whose runner died. Each
+//! has the seq of the event shown before it, in `seq` and `prev`: the chain stays whole, and whoever
+//! comes back with that seq is shown all that follows it.
 
 use std::{
     fmt,
@@ -13,8 +16,8 @@ use std::{
 };
 
 use heartline_actors::Stored;
-use serde::Deserialize;
-use serde_json::{json, value::RawValue};
+
+use crate::agui::{Run, Said, Shown};
 
 /// Which events, in which words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,10 +95,21 @@ pub(crate) struct Lens {
 }
 
 impl Lens {
-    /// At the start of a log. Elsewhere an `agui` lens must first [`Lens::pass`] the lifecycle
-    /// events before, and be told [`Lens::at`] which seq it stands.
+    /// At the start of a log. Elsewhere an `agui` lens must first [`Lens::pass`] what was before:
+    /// the lifecycle tells in which run it stands, and then all events since its start what is
+    /// open in it.
     pub(crate) fn new(view: View) -> Self {
         Self { view, run: Run::default() }
+    }
+
+    /// Of the `agui` view, just after the start of a run.
+    pub(crate) fn begun(since: u64) -> Self {
+        Self { view: View::AgUi, run: Run::begun(since) }
+    }
+
+    /// The seq of the start of the run in which it stands, in the `agui` view.
+    pub(crate) fn run_since(&self) -> Option<u64> {
+        self.run.since()
     }
 
     /// Which view.
@@ -117,13 +131,6 @@ impl Lens {
         }
     }
 
-    /// It has passed every lifecycle event up to `seq`, and now stands there.
-    pub(crate) fn at(&mut self, seq: u64) {
-        if self.run.open {
-            self.run.prev = self.run.prev.max(seq);
-        }
-    }
-
     /// Goes past an event; calls `show` with its JSON, in parts, unless the view hides it.
     pub(crate) fn show(&mut self, event: Entry<'_>, show: &mut impl FnMut(u64, &[&[u8]])) {
         let Entry { seq, json, .. } = event;
@@ -134,8 +141,13 @@ impl Lens {
             }
             View::Status => {}
             View::AgUi => {
-                let head = Head::new(seq, self.run.prev);
-                match self.run.step(event) {
+                let before = self.run.prev();
+                let Shown { added, said } = self.run.step(event);
+                for tail in &added {
+                    show(before, &[Head::new(before, before).bytes(), tail]);
+                }
+                let head = Head::new(seq, before);
+                match said {
                     Said::Hidden => {}
                     Said::AsItIs => show(seq, &[head.bytes(), after_prev(json, seq)]),
                     Said::As(tail) => show(seq, &[head.bytes(), &tail]),
@@ -161,185 +173,16 @@ impl Head {
 }
 
 /// The event's JSON after the known prefix `{"seq":N,"prev":N-1,`.
-fn after_prev(json: &[u8], seq: u64) -> &[u8] {
+pub(crate) fn after_prev(json: &[u8], seq: u64) -> &[u8] {
     let digits = |n: u64| n.checked_ilog10().unwrap_or(0) as usize + 1;
     let prefix = "{\"seq\":,\"prev\":,".len() + digits(seq) + digits(seq.saturating_sub(1));
     debug_assert_eq!(json.get(prefix - 1), Some(&b','), "the encoding of events has changed");
     json.get(prefix..).unwrap_or_default()
 }
 
-/// How an event looks in the `agui` view.
-enum Said {
-    Hidden,
-    AsItIs,
-    /// This, after `seq` and `prev`.
-    As(Vec<u8>),
-}
-
-/// Where a log stands in AG-UI's own order of events: `RUN_STARTED` first, then anything, then
-/// `RUN_FINISHED` or `RUN_ERROR`; after that, another run or nothing.
-#[derive(Clone, Debug, Default)]
-struct Run {
-    /// Between a start and an end.
-    open: bool,
-    /// The last run ended with an error; a second one may not follow.
-    errored: bool,
-    /// The last event shown.
-    prev: u64,
-}
-
-/// As much of an event as the mapping needs.
-#[derive(Deserialize)]
-struct Event<'a> {
-    execution_id: &'a str,
-    attempt: u32,
-    time: &'a str,
-    #[serde(rename = "type")]
-    type_name: &'a str,
-    #[serde(borrow)]
-    data: &'a RawValue,
-}
-
-#[derive(Deserialize)]
-struct Ended<'a> {
-    error: Option<Told>,
-    #[serde(borrow)]
-    output: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Told {
-    code: String,
-    message: String,
-}
-
-#[derive(Deserialize)]
-struct Asked<'a> {
-    hold: bool,
-    prompt: Option<String>,
-    #[serde(borrow)]
-    schema: Option<&'a RawValue>,
-    until: String,
-}
-
-impl Run {
-    /// What `event` is called, and where that leads.
-    fn step(&mut self, event: Entry<'_>) -> Said {
-        let seq = event.seq;
-        if !event.lifecycle {
-            if !self.open {
-                return Said::Hidden;
-            }
-            self.prev = seq;
-            return Said::AsItIs;
-        }
-        let Ok(event) = serde_json::from_slice::<Event<'_>>(event.json) else {
-            return Said::Hidden; // Not an event; the store checks what it reads.
-        };
-        let said = self.lifecycle(seq, &event);
-        if !matches!(said, Said::Hidden) {
-            self.prev = seq;
-        }
-        said
-    }
-
-    fn lifecycle(&mut self, seq: u64, event: &Event<'_>) -> Said {
-        let run = format!("{}:{}", event.execution_id, event.attempt);
-        match event.type_name {
-            "execution.started" => {
-                (self.open, self.errored) = (true, false);
-                say(event, "RUN_STARTED", &json!({"threadId": event.execution_id, "runId": run}))
-            }
-            "execution.completed" if self.open => {
-                self.open = false;
-                let mut data = json!({
-                    "threadId": event.execution_id, "runId": run, "outcome": {"type": "success"}
-                });
-                let output = ended(event)
-                    .and_then(|e| e.output)
-                    .and_then(|raw| serde_json::to_value(raw).ok());
-                if let Some(output) = output.filter(|output| !output.is_null()) {
-                    data["result"] = output;
-                }
-                say(event, "RUN_FINISHED", &data)
-            }
-            "execution.attempt_failed" | "execution.failed" | "execution.cancelled"
-                if self.open || !self.errored =>
-            {
-                (self.open, self.errored) = (false, true);
-                let cancelled = || Told {
-                    code: "cancelled".to_owned(),
-                    message: "The execution was cancelled.".to_owned(),
-                };
-                let Told { code, message } =
-                    ended(event).and_then(|e| e.error).unwrap_or_else(cancelled);
-                say(event, "RUN_ERROR", &json!({"message": message, "code": code}))
-            }
-            "execution.waiting" if self.open => {
-                match serde_json::from_str::<Asked<'_>>(event.data.get()) {
-                    // Its runner let go: AG-UI's word for that is a run that ends with an interrupt.
-                    Ok(asked) if !asked.hold => {
-                        self.open = false;
-                        say(event, "RUN_FINISHED", &interrupt(seq, event, &run, asked))
-                    }
-                    Ok(_) | Err(_) => say_custom(event),
-                }
-            }
-            _ if self.open => say_custom(event),
-            _ => Said::Hidden,
-        }
-    }
-}
-
-fn ended<'a>(event: &Event<'a>) -> Option<Ended<'a>> {
-    serde_json::from_str(event.data.get()).ok()
-}
-
-fn interrupt(seq: u64, event: &Event<'_>, run: &str, asked: Asked<'_>) -> serde_json::Value {
-    let mut interrupt = json!({
-        "id": format!("{}:{seq}", event.execution_id), "reason": "input_required", "expiresAt": asked.until
-    });
-    if let Some(prompt) = asked.prompt {
-        interrupt["message"] = prompt.into();
-    }
-    let schema = asked.schema.and_then(|raw| serde_json::to_value(raw).ok());
-    if let Some(schema) = schema.filter(serde_json::Value::is_object) {
-        interrupt["responseSchema"] = schema;
-    }
-    json!({
-        "threadId": event.execution_id, "runId": run,
-        "outcome": {"type": "interrupt", "interrupts": [interrupt]}
-    })
-}
-
-fn say(event: &Event<'_>, type_name: &str, data: &serde_json::Value) -> Said {
-    let mut tail = envelope(event, type_name);
-    serde_json::to_writer(&mut tail, data).expect("a tree is plain JSON");
-    tail.push(b'}');
-    Said::As(tail)
-}
-
-fn say_custom(event: &Event<'_>) -> Said {
-    let mut tail = envelope(event, "CUSTOM");
-    tail.extend_from_slice(b"{\"name\":\"");
-    tail.extend_from_slice(event.type_name.as_bytes());
-    tail.extend_from_slice(b"\",\"value\":");
-    tail.extend_from_slice(event.data.get().as_bytes());
-    tail.extend_from_slice(b"}}");
-    Said::As(tail)
-}
-
-fn envelope(event: &Event<'_>, type_name: &str) -> Vec<u8> {
-    let Event { execution_id, attempt, time, .. } = event;
-    format!(
-        "\"execution_id\":\"{execution_id}\",\"attempt\":{attempt},\"time\":\"{time}\",\"type\":\"{type_name}\",\"data\":"
-    )
-    .into_bytes()
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -378,12 +221,17 @@ pub(crate) mod tests {
     }
 
     fn seen(lens: &mut Lens, events: &[Entry<'_>]) -> Vec<Value> {
+        seen_of(lens, events).into_iter().map(|(_, value)| value).collect()
+    }
+
+    /// Each with the seq of the event in whose place it is shown.
+    fn seen_of(lens: &mut Lens, events: &[Entry<'_>]) -> Vec<(u64, Value)> {
         let mut seen = Vec::new();
         for event in events {
             lens.show(*event, &mut |seq, parts| {
                 let value: Value = serde_json::from_slice(&parts.concat()).unwrap();
                 assert_eq!(value["seq"], seq);
-                seen.push(value);
+                seen.push((event.seq, value));
             });
         }
         seen
@@ -442,22 +290,72 @@ pub(crate) mod tests {
             types(&seen),
             [
                 "RUN_STARTED",
+                "TEXT_MESSAGE_START",
                 "TEXT_MESSAGE_CONTENT",
                 "CUSTOM",
+                "TEXT_MESSAGE_END",
                 "RUN_ERROR",
                 "RUN_STARTED",
+                "TEXT_MESSAGE_START",
                 "TEXT_MESSAGE_CONTENT",
+                "TEXT_MESSAGE_END",
                 "RUN_ERROR"
             ]
         );
         unbroken(&seen);
         assert_eq!(seen[0]["data"], json!({"threadId": "aex_1", "runId": "aex_1:1"}));
-        assert_eq!(seen[1]["data"], json!({"messageId": "m", "delta": "d"}));
+        assert_eq!(seen[2]["data"], json!({"messageId": "m", "delta": "d"}));
         assert_eq!(
-            seen[2]["data"],
+            seen[3]["data"],
             json!({"name": "execution.progress", "value": {"fraction": 0.5}})
         );
-        assert_eq!(seen[3]["data"], json!({"message": "it broke", "code": "runner_error"}));
+        assert_eq!(seen[5]["data"], json!({"message": "it broke", "code": "runner_error"}));
+        // What is in this view only has the seq of what is shown before it.
+        let places: Vec<_> = seen.iter().map(|e| e["seq"].as_u64().unwrap()).collect();
+        assert_eq!(places, [2, 2, 3, 4, 4, 5, 7, 7, 8, 8, 9]);
+    }
+
+    #[test]
+    fn a_run_that_ends_while_things_are_open_closes_them_first() {
+        let open = [
+            ("execution.created", "{}"),
+            ("execution.started", "{}"),
+            ("STEP_STARTED", r#"{"stepName":"s"}"#),
+            ("TEXT_MESSAGE_START", r#"{"messageId":"m","role":"assistant"}"#),
+            ("TOOL_CALL_START", r#"{"toolCallId":"t","toolCallName":"look"}"#),
+        ];
+        let asked = r#"{"until":"t2","hold":false}"#;
+        for (last, data, said) in [
+            ("execution.completed", "{}", "RUN_FINISHED"),
+            ("execution.waiting", asked, "RUN_FINISHED"),
+            ("execution.attempt_failed", FAILURE, "RUN_ERROR"),
+            ("execution.failed", FAILURE, "RUN_ERROR"),
+            ("execution.cancelled", "{}", "RUN_ERROR"),
+        ] {
+            let log = Log::new(&[&open[..], &[(last, data)]].concat());
+            let seen = seen(&mut Lens::new(View::AgUi), &log.entries());
+            let end = ["TOOL_CALL_END", "TEXT_MESSAGE_END", "STEP_FINISHED", said];
+            assert_eq!(types(&seen)[4..], end, "{last}");
+            unbroken(&seen);
+            assert_eq!(seen[5]["data"], json!({"messageId": "m"}));
+        }
+    }
+
+    #[test]
+    fn a_lease_that_was_given_back_ends_its_run() {
+        let log = Log::new(&[
+            ("execution.created", "{}"),
+            ("execution.started", "{}"),
+            ("execution.retry_scheduled", "{}"),
+            ("execution.started", "{}"),
+            ("execution.completed", "{}"),
+        ]);
+        let seen = seen(&mut Lens::new(View::AgUi), &log.entries());
+        assert_eq!(
+            types(&seen),
+            ["RUN_STARTED", "CUSTOM", "RUN_ERROR", "RUN_STARTED", "RUN_FINISHED"]
+        );
+        unbroken(&seen);
     }
 
     #[test]
@@ -486,24 +384,45 @@ pub(crate) mod tests {
         assert_eq!(seen[3]["data"]["result"], json!({"a": 1}));
     }
 
+    /// As a reader that comes back does it.
+    fn lens_at(view: View, events: &[Entry<'_>], after: u64) -> Lens {
+        let mut lens = Lens::new(view);
+        let before = || events.iter().filter(|event| event.seq <= after).copied();
+        before().filter(|event| event.lifecycle).for_each(|event| lens.pass(event));
+        let Some(since) = lens.run_since() else { return lens };
+        lens = Lens::begun(since);
+        lens.pass_all(before().filter(|event| event.seq > since));
+        lens
+    }
+
     #[test]
     fn a_lens_that_starts_in_the_middle_shows_what_one_from_the_start_shows() {
-        let log = retried();
-        let events = log.entries();
-        for view in [View::Status, View::AgUi] {
-            let whole = seen(&mut Lens::new(view), &events);
-            for after in 0..events.len() {
-                let mut lens = Lens::new(view);
-                for event in events[..after].iter().filter(|e| e.lifecycle) {
-                    lens.pass(*event);
+        let busy = Log::new(&[
+            ("execution.created", "{}"),
+            ("execution.started", "{}"),
+            ("TEXT_MESSAGE_START", r#"{"messageId":"a","role":"assistant"}"#),
+            ("TOOL_CALL_ARGS", r#"{"toolCallId":"never begun","delta":""}"#),
+            ("REASONING_START", r#"{"messageId":"r"}"#),
+            ("TEXT_MESSAGE_END", r#"{"messageId":"a"}"#),
+            ("execution.progress", "{}"),
+            ("TEXT_MESSAGE_END", r#"{"messageId":"a"}"#),
+            ("STEP_STARTED", r#"{"stepName":"s"}"#),
+            ("execution.retry_scheduled", "{}"),
+            ("execution.started", "{}"),
+            ("TEXT_MESSAGE_CONTENT", r#"{"messageId":"b","delta":"d"}"#),
+            ("execution.completed", "{}"),
+        ]);
+        for log in [retried(), busy] {
+            let events = log.entries();
+            for view in [View::Status, View::AgUi] {
+                let whole = seen_of(&mut Lens::new(view), &events);
+                unbroken(&whole.iter().map(|(_, value)| value.clone()).collect::<Vec<_>>());
+                for after in 0..events.len() {
+                    let mut lens = lens_at(view, &events, after as u64);
+                    let rest: Vec<_> =
+                        whole.iter().filter(|(of, _)| *of > after as u64).cloned().collect();
+                    assert_eq!(seen_of(&mut lens, &events[after..]), rest, "{view} after {after}");
                 }
-                lens.at(after as u64);
-                let rest: Vec<_> = whole
-                    .iter()
-                    .filter(|e| e["seq"].as_u64().unwrap() > after as u64)
-                    .cloned()
-                    .collect();
-                assert_eq!(seen(&mut lens, &events[after..]), rest, "{view} after {after}");
             }
         }
     }

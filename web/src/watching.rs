@@ -53,8 +53,9 @@ pub(crate) async fn open(
     Ok(Watch { cursor, lens, head, oldest, snapshot, ahead })
 }
 
-/// A lens that has passed everything up to `position`. Only `agui` depends on what was before,
-/// and then only on the lifecycle: that much is read, in bounded pages.
+/// A lens that has passed everything up to `position`. Only `agui` depends on what was before: on
+/// the lifecycle, and on the events of the run it stands in, for what is open there. That much is
+/// read, in bounded pages.
 ///
 /// # Errors
 /// When the log cannot be read.
@@ -68,16 +69,30 @@ pub(crate) async fn lens_at(
     if view != View::AgUi {
         return Ok(lens);
     }
-    let mut after = 0;
+    pass(app, id, &mut lens, (0, position), true).await?;
+    if let Some(since) = lens.run_since() {
+        lens = Lens::begun(since);
+        pass(app, id, &mut lens, (since, position), false).await?;
+    }
+    Ok(lens)
+}
+
+/// Leads `lens` past what comes after one seq, up to another.
+async fn pass(
+    app: &App,
+    id: ExecutionId,
+    lens: &mut Lens,
+    (mut after, position): (u64, u64),
+    lifecycle_only: bool,
+) -> Result<(), Problem> {
     while after < position {
-        let page = app.handle.events(&app.namespace, id, after, FOLD_PAGE, true).await?;
+        let page = app.handle.events(&app.namespace, id, after, FOLD_PAGE, lifecycle_only).await?;
         let events = page.chunk.events.iter().map(Entry::from);
-        events.take_while(|event| event.seq <= position).for_each(|event| lens.pass(event));
+        lens.pass_all(events.take_while(|event| event.seq <= position));
         if !page.more {
             break;
         }
         after = page.chunk.last().max(after + 1);
     }
-    lens.at(position);
-    Ok(lens)
+    Ok(())
 }
