@@ -61,6 +61,19 @@ pub(crate) enum Workload {
     Stampede(Stampede),
     /// Watchers that stop reading, and others beside them
     Stalled(Stalled),
+    /// From creating an execution to its lease at an idle runner
+    Dispatch(Dispatch),
+    /// From asking to cancel to the frame at the runner
+    Cancel(Cancel),
+    /// From a runner's death to its watcher being told
+    Disconnect(Disconnect),
+    /// What signs of life of many leases cost
+    Heartbeats(Heartbeats),
+    /// A deep queue: from a slot becoming free to the next lease
+    Claims(Claims),
+    /// A runner that other workloads start and kill
+    #[command(hide = true)]
+    Hold(Hold),
     /// Every workload with the figures it is judged by, each on a fresh server
     All(All),
 }
@@ -121,7 +134,7 @@ impl Ingest {
             batch,
             seconds: all.seconds,
             warmup: 2,
-            peer: all.peer.filter(|_| producers == 128),
+            peer: all.peer.filter(|peer| producers == 128 && peer.usual() == transport),
             peer_bin: all.peer_bin.clone(),
         }
     }
@@ -130,6 +143,9 @@ impl Ingest {
 /// Options of `lifecycle`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Lifecycle {
+    /// How runners take and end executions
+    #[arg(long, value_enum, default_value = "http")]
+    pub(crate) transport: Transport,
     /// Executions under way at once
     #[arg(long, default_value_t = 64, value_parser = count)]
     pub(crate) in_flight: usize,
@@ -139,9 +155,46 @@ pub(crate) struct Lifecycle {
     /// Seconds of load before
     #[arg(long, default_value_t = 2)]
     pub(crate) warmup: u64,
-    /// WebSockets that the watchers share
-    #[arg(long, default_value_t = 4, value_parser = count)]
+    /// WebSockets that the watchers share; over runner sockets 0 means that nobody watches
+    #[arg(long, default_value_t = 4)]
     pub(crate) sockets: usize,
+    /// Runner sockets that share the slots, one slot for each in flight
+    #[arg(long, default_value_t = 4, value_parser = count)]
+    pub(crate) runners: usize,
+    /// Events posted to each execution over runner sockets, each a frame and a commit of its own
+    #[arg(long, default_value_t = 1)]
+    pub(crate) events: usize,
+    /// Give Redis the same load afterwards
+    #[arg(long, value_enum)]
+    pub(crate) peer: Option<QueuePeer>,
+    /// The other server; looked for in PATH unless named
+    #[arg(long, value_name = "PATH")]
+    pub(crate) peer_bin: Option<PathBuf>,
+}
+
+/// What to compare queues with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueuePeer {
+    /// Redis Streams and a consumer group, with `--appendfsync always`
+    Redis,
+}
+
+impl Lifecycle {
+    /// What the figures are judged by.
+    pub(crate) fn judged(transport: Transport, all: &All) -> Self {
+        let redis = transport == Transport::Ws && all.peer == Some(WatchedPeer::Redis);
+        Self {
+            transport,
+            in_flight: 64,
+            seconds: all.seconds,
+            warmup: 2,
+            sockets: 4,
+            runners: 4,
+            events: 1,
+            peer: redis.then_some(QueuePeer::Redis),
+            peer_bin: all.peer_bin.clone().filter(|_| redis),
+        }
+    }
 }
 
 /// Options of `timers`.
@@ -193,6 +246,17 @@ pub(crate) enum WatchedPeer {
     DurableStreams,
     /// Redis Streams, with `--appendfsync always`
     Redis,
+}
+
+impl WatchedPeer {
+    /// What it is compared with where nobody says: one request after the other over HTTP, or
+    /// sockets that stay open.
+    const fn usual(self) -> Transport {
+        match self {
+            WatchedPeer::DurableStreams => Transport::Http,
+            WatchedPeer::Redis => Transport::Ws,
+        }
+    }
 }
 
 /// Options of workloads that compare watching.
@@ -321,6 +385,141 @@ pub(crate) struct Stalled {
     pub(crate) size: usize,
 }
 
+/// Options of `dispatch`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Dispatch {
+    /// Executions created a second
+    #[arg(long, default_value_t = 100, value_parser = count)]
+    pub(crate) rate: usize,
+    /// Runners, each with a WebSocket of its own
+    #[arg(long, default_value_t = 10, value_parser = count)]
+    pub(crate) runners: usize,
+    /// Slots of each
+    #[arg(long, default_value_t = 4, value_parser = count)]
+    pub(crate) slots: usize,
+    /// Seconds measured
+    #[arg(long, default_value_t = 10, value_parser = seconds)]
+    pub(crate) seconds: u64,
+    /// Seconds of load before
+    #[arg(long, default_value_t = 2)]
+    pub(crate) warmup: u64,
+}
+
+impl Dispatch {
+    /// What the figures are judged by.
+    pub(crate) fn judged(all: &All) -> Self {
+        Self { rate: 100, runners: 10, slots: 4, seconds: all.seconds, warmup: 1 }
+    }
+}
+
+/// Options of `cancel`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Cancel {
+    /// Cancellations asked for a second
+    #[arg(long, default_value_t = 100, value_parser = count)]
+    pub(crate) rate: usize,
+    /// Runners, each with a WebSocket of its own
+    #[arg(long, default_value_t = 10, value_parser = count)]
+    pub(crate) runners: usize,
+    /// Seconds measured
+    #[arg(long, default_value_t = 10, value_parser = seconds)]
+    pub(crate) seconds: u64,
+    /// Seconds of load before
+    #[arg(long, default_value_t = 2)]
+    pub(crate) warmup: u64,
+}
+
+impl Cancel {
+    /// What the figures are judged by.
+    pub(crate) fn judged(all: &All) -> Self {
+        Self { rate: 100, runners: 10, seconds: all.seconds, warmup: 1 }
+    }
+}
+
+/// Options of `disconnect`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Disconnect {
+    /// Runners killed, one after the other
+    #[arg(long, default_value_t = 100, value_parser = count)]
+    pub(crate) rounds: usize,
+}
+
+/// Options of `heartbeats`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Heartbeats {
+    /// Leases
+    #[arg(long, default_value_t = 10_000, value_parser = count)]
+    pub(crate) leases: usize,
+    /// Runners that hold them, each with a WebSocket of its own
+    #[arg(long, default_value_t = 100, value_parser = count)]
+    pub(crate) runners: usize,
+    /// How long a lease lives without a sign of life
+    #[arg(long, value_name = "SPAN", default_value = "5s")]
+    pub(crate) timeout: String,
+    /// Seconds measured
+    #[arg(long, default_value_t = 20, value_parser = seconds)]
+    pub(crate) seconds: u64,
+    /// Seconds of load before
+    #[arg(long, default_value_t = 2)]
+    pub(crate) warmup: u64,
+}
+
+impl Heartbeats {
+    /// What the figures are judged by.
+    pub(crate) fn judged(all: &All) -> Self {
+        let (leases, runners) = (10_000, 100);
+        Self { leases, runners, timeout: "5s".to_owned(), seconds: all.seconds, warmup: 2 }
+    }
+}
+
+/// Options of `claims`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Claims {
+    /// Executions queued
+    #[arg(long, default_value_t = 100_000, value_parser = count)]
+    pub(crate) queued: usize,
+    /// Runners, each with a WebSocket of its own and one slot
+    #[arg(long, default_value_t = 1_000, value_parser = count)]
+    pub(crate) runners: usize,
+    /// Concurrency keys; of each, one execution is under way at a time
+    #[arg(long, default_value_t = 20_000, value_parser = count)]
+    pub(crate) keys: usize,
+    /// Executions completed a second
+    #[arg(long, default_value_t = 1_000, value_parser = count)]
+    pub(crate) rate: usize,
+    /// Seconds measured
+    #[arg(long, default_value_t = 10, value_parser = seconds)]
+    pub(crate) seconds: u64,
+    /// Seconds of load before
+    #[arg(long, default_value_t = 2)]
+    pub(crate) warmup: u64,
+}
+
+impl Claims {
+    /// What the figures are judged by.
+    pub(crate) fn judged(all: &All) -> Self {
+        let (runners, keys, rate) = (1_000, 20_000, 1_000);
+        Self { queued: all.live, runners, keys, rate, seconds: all.seconds, warmup: 2 }
+    }
+}
+
+/// Options of `hold`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Hold {
+    /// The server
+    #[arg(value_parser = address)]
+    pub(crate) address: SocketAddr,
+    /// The runner's id
+    #[arg(long)]
+    pub(crate) runner: String,
+    /// The queue it serves
+    #[arg(long)]
+    pub(crate) queue: String,
+    /// Its slots
+    #[arg(long, default_value_t = 1, value_parser = count)]
+    pub(crate) slots: usize,
+}
+
 /// Options of `all`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct All {
@@ -330,7 +529,8 @@ pub(crate) struct All {
     /// Live executions of `timers`, `restart` and `idle`
     #[arg(long, default_value_t = 100_000, value_parser = count)]
     pub(crate) live: usize,
-    /// Give another server the load of `ingest` with 128 producers afterwards
+    /// Give another server the load of `ingest` with 128 producers, and of `lifecycle`, afterwards:
+    /// Redis that over sockets, `durable-streams` that of `ingest` over HTTP
     #[arg(long, value_enum)]
     pub(crate) peer: Option<WatchedPeer>,
     /// The other server; looked for in PATH unless named
@@ -374,6 +574,7 @@ mod tests {
             "ingest --transport ws --producers 128 --sockets 8 --peer redis",
             "ingest --producers 16 --batch 100 --peer durable-streams --json",
             "lifecycle --in-flight 64 --seconds 10",
+            "lifecycle --transport ws --runners 4 --events 1 --sockets 0 --peer redis",
             "timers --armed 100000 --due-per-second 1000 --seconds 10",
             "--data-dir /var/tmp restart --live 100000",
             "idle --live 100000 --terminal 100000",
@@ -382,6 +583,11 @@ mod tests {
             "watchers --watchers 4000",
             "stampede --watchers 5000 --behind 1000",
             "stalled --stalled 200 --mebibytes 40",
+            "dispatch --rate 100 --runners 10 --slots 4",
+            "cancel --rate 100 --runners 10",
+            "disconnect --rounds 100",
+            "claims --queued 100000 --runners 1000 --keys 20000 --rate 1000",
+            "heartbeats --leases 10000 --runners 100 --timeout 5s",
             "all --server 127.0.0.1:7400 --server-pid 1",
         ] {
             let words = ["heartline-bench"].into_iter().chain(line.split(' '));

@@ -1,19 +1,22 @@
-//! `lifecycle`: create, claim, complete over HTTP, and the creator's watcher gets `end` over a
-//! WebSocket. One thread drives all connections and sockets.
+//! `lifecycle`: create, claim, complete over HTTP or a runner's socket, and the creator's watcher
+//! gets `end` over a WebSocket. One thread drives all connections and sockets.
 
 mod book;
+mod peer;
+mod sockets;
 
 use std::time::{Duration, Instant};
 
 use crate::{
-    arguments::Lifecycle,
+    arguments::{Lifecycle, Transport},
     error::{Error, Result},
     http::{Connections, Host},
     lab::{Lab, Reading, Trial, report_memory, report_supervisor},
     latency::Latency,
-    population::{FAR, claim_body, claimed, complete_request, create_body, created_id},
+    population::{FAR, Population, claim_body, claimed, complete_request, create_body, created_id},
     report::{Bounds, Good, Report, figure},
     server::Server,
+    story,
     watcher::Watcher,
 };
 use book::Book;
@@ -27,6 +30,13 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Runs it on a fresh server.
 pub(crate) fn run(lab: &Lab, options: &Lifecycle) -> Result<Report> {
+    if options.transport == Transport::Ws {
+        return over_sockets(lab, options);
+    }
+    if options.peer.is_some() || options.sockets == 0 {
+        let what = "--peer and --sockets 0 go with --transport ws";
+        return Err(Error::Setup(what.to_owned()));
+    }
     let title = format!("{} in flight over HTTP, {} s", options.in_flight, options.seconds);
     let mut trial = lab.trial("lifecycle", &title)?;
     let before = trial.server.supervisor()?;
@@ -41,6 +51,59 @@ pub(crate) fn run(lab: &Lab, options: &Lifecycle) -> Result<Report> {
         let measured = (finding.per_second(), "lifecycles/s");
         let bounds = Bounds::Both { must: 6_000.0, aim: 12_000.0 };
         trial.report.target("lifecycle, 64 in flight", measured, Good::AtLeast, bounds);
+    }
+    Ok(trial.report)
+}
+
+/// The same with runners on sockets.
+fn over_sockets(lab: &Lab, options: &Lifecycle) -> Result<Report> {
+    let Lifecycle { in_flight, seconds, sockets, runners, events, .. } = *options;
+    let title = format!(
+        "{in_flight} in flight: created over HTTP, leased to {runners} runner WebSockets with \
+         {in_flight} slots between them, {events} event(s) each, completed; {seconds} s"
+    );
+    let mut trial = lab.trial("lifecycle", &title)?;
+    let before = trial.server.supervisor()?;
+    let memory = trial.server.sample()?;
+    let load = sockets::Load::open(trial.server.address(), options)?;
+    let finding = load.run(|| Reading::take(&trial.server))?;
+    let sockets::Finding { times, measured, ids, told } = finding;
+    let memory = (memory, trial.server.sample()?);
+    let report = &mut trial.report;
+    report.row("connections", format!("{in_flight}, to create executions"), in_flight);
+    report.row("runner_sockets", runners.to_string(), runners);
+    report.row("slots", in_flight.to_string(), in_flight);
+    report.row("events_per_execution", events.to_string(), events);
+    report.row("watcher_sockets", sockets.to_string(), sockets);
+    report.row("seconds", format!("{:.2}", measured.seconds), measured.seconds);
+    let rate = times.whole.count() as f64 / measured.seconds;
+    report.row("lifecycles_per_s", format!("{} lifecycles/s", figure(rate)), rate);
+    report.latency("whole", times.whole.quantiles());
+    report.latency("create", times.create.quantiles());
+    report.latency("create_to_lease", times.lease.quantiles());
+    report.latency("complete", times.complete.quantiles());
+    if sockets > 0 {
+        report.latency("complete_to_end", times.told.quantiles());
+        let text = format!("{told} of {} watched to their end, in order", ids.len());
+        report.row("watched", text, told);
+    }
+    measured.after.report_cpu(&measured.before, report);
+    report_memory(&memory.0, &memory.1, report);
+    report_supervisor(&before, &mut trial)?;
+    let mut kinds = vec!["execution.created", "execution.started"];
+    kinds.extend(vec!["CUSTOM"; events]);
+    kinds.push("execution.completed");
+    let population = Population::new(trial.server.address(), QUEUE);
+    let stories = story::read_back(&population, &ids, |_, log| story::exactly(log, &kinds))?;
+    stories.report("created, started, its events, completed", &mut trial.report);
+    lab.close(&mut trial)?;
+    if in_flight == 64 {
+        let measured = (rate, "lifecycles/s");
+        let figure = "lifecycle over WebSockets, 64 in flight";
+        trial.report.target(figure, measured, Good::AtLeast, Bounds::Must(10_000.0));
+    }
+    if options.peer.is_some() {
+        peer::compare(lab, options, rate, &mut trial.report)?;
     }
     Ok(trial.report)
 }

@@ -7,9 +7,16 @@
 mod arguments;
 mod audience;
 mod broadcast;
+mod cancel;
+mod claims;
 mod crowd;
 mod deliver;
+mod disconnect;
+mod dispatch;
+mod errand;
 mod error;
+mod heartbeats;
+mod hold;
 mod http;
 mod idle;
 mod ingest;
@@ -29,16 +36,19 @@ mod runners;
 mod server;
 mod stage;
 mod stalled;
+mod story;
 mod supervisor;
 mod timers;
 mod watcher;
+mod window;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use arguments::{
-    All, Arguments, Deliver, Fanout, Ingest, Lifecycle, Restart, Timers, Transport, Workload,
+    All, Arguments, Cancel, Claims, Deliver, Disconnect, Dispatch, Fanout, Heartbeats, Ingest,
+    Lifecycle, Restart, Timers, Transport, Workload,
 };
 use error::Result;
 use lab::Lab;
@@ -47,6 +57,15 @@ use report::Report;
 fn main() -> ExitCode {
     let Arguments { common, workload } = Arguments::parse();
     let json = common.json;
+    if let Workload::Hold(hold) = &workload {
+        return match hold::run(hold) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let reports = Lab::new(common).and_then(|lab| {
         let mut reports = Vec::new();
         for step in steps(workload) {
@@ -85,7 +104,12 @@ fn run(lab: &Lab, workload: &Workload, json: bool) -> Result<Report> {
         Workload::Watchers(options) => audience::watchers(lab, options),
         Workload::Stampede(options) => audience::stampede(lab, options),
         Workload::Stalled(options) => stalled::run(lab, options),
-        Workload::All(_) => unreachable!("`steps` takes it apart"),
+        Workload::Dispatch(options) => dispatch::run(lab, options),
+        Workload::Cancel(options) => cancel::run(lab, options),
+        Workload::Claims(options) => claims::run(lab, options),
+        Workload::Disconnect(options) => disconnect::run(lab, options),
+        Workload::Heartbeats(options) => heartbeats::run(lab, options),
+        Workload::Hold(_) | Workload::All(_) => unreachable!("`main` and `steps` take them"),
     }?;
     println!("{}", report.text());
     if json {
@@ -111,7 +135,13 @@ fn steps(workload: Workload) -> Vec<Workload> {
         deliver(100, 100),
         deliver(1_000, 20),
         Workload::Fanout(Fanout::judged(&all)),
-        Workload::Lifecycle(Lifecycle { in_flight: 64, seconds, warmup: 2, sockets: 4 }),
+        Workload::Lifecycle(Lifecycle::judged(Transport::Http, &all)),
+        Workload::Lifecycle(Lifecycle::judged(Transport::Ws, &all)),
+        Workload::Dispatch(Dispatch::judged(&all)),
+        Workload::Cancel(Cancel::judged(&all)),
+        Workload::Disconnect(Disconnect { rounds: 30 }),
+        Workload::Heartbeats(Heartbeats::judged(&all)),
+        Workload::Claims(Claims::judged(&all)),
         Workload::Timers(Timers { armed: live, due_per_second: 1_000, seconds, watched: 200 }),
         Workload::Restart(Restart { live, leased: None }),
         Workload::Idle(arguments::Idle { live, terminal: live, rounds: 4 }),

@@ -59,9 +59,19 @@ pub(crate) struct Lease {
 
 /// The body of a create.
 pub(crate) fn create_body(queue: &str, schedule_to_start: &str) -> String {
+    create_body_with(queue, &timeouts(schedule_to_start, FAR))
+}
+
+/// The same with other `members`.
+fn create_body_with(queue: &str, members: &str) -> String {
+    format!("{{\"kind\":\"agent\",\"name\":\"bench\",\"queue\":\"{queue}\",{members}}}")
+}
+
+/// The member of a create that says when an execution is late.
+pub(crate) fn timeouts(schedule_to_start: &str, heartbeat: &str) -> String {
     format!(
-        "{{\"kind\":\"agent\",\"name\":\"bench\",\"queue\":\"{queue}\",\"timeouts\":\
-         {{\"schedule_to_start\":\"{schedule_to_start}\",\"heartbeat\":\"{FAR}\"}}}}"
+        "\"timeouts\":{{\"schedule_to_start\":\"{schedule_to_start}\",\
+         \"heartbeat\":\"{heartbeat}\"}}"
     )
 }
 
@@ -129,10 +139,19 @@ impl<'a> Population<'a> {
         count: usize,
         mut timeout: impl FnMut(usize) -> String,
     ) -> Result<(Vec<String>, Duration)> {
+        self.create_with(count, |nth| timeouts(&timeout(nth), FAR))
+    }
+
+    /// The same, the nth with the members that `members` gives it.
+    pub(crate) fn create_with(
+        &self,
+        count: usize,
+        mut members: impl FnMut(usize) -> String,
+    ) -> Result<(Vec<String>, Duration)> {
         let begun = Instant::now();
         let mut ids = vec![String::new(); count];
         let request =
-            |nth| self.host.post("/v1/executions", &create_body(self.queue, &timeout(nth)));
+            |nth| self.host.post("/v1/executions", &create_body_with(self.queue, &members(nth)));
         spread(self.address, CONNECTIONS, count, request, |nth, received: Received<'_>| {
             ids[nth] = created_id(received.status, received.body)?;
             Ok(())

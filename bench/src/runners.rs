@@ -15,7 +15,7 @@ use std::{
 
 pub(crate) use said::{about, complete, heartbeat, register};
 pub(crate) use socket::Socket;
-pub(crate) use told::{Granted, Offered, Told};
+pub(crate) use told::{Granted, Told};
 
 use crate::{
     error::{Error, Result},

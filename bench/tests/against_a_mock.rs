@@ -181,3 +181,115 @@ fn a_peer_to_watch_that_is_not_installed_is_skipped_plainly() {
     assert!(run.success, "{}", run.text);
     assert!(run.text.contains("apt-get install redis-server"), "{}", run.text);
 }
+
+const WS: &[&str] = &["--transport", "ws"];
+const CLAIMS: &[&str] = &[
+    "claims",
+    "--queued",
+    "300",
+    "--runners",
+    "5",
+    "--keys",
+    "1000",
+    "--rate",
+    "100",
+    "--seconds",
+    "1",
+    "--warmup",
+    "0",
+];
+
+#[test]
+fn ingest_over_sockets_finds_every_event_again() {
+    for shared in [&[][..], &["--sockets", "2"], &["--executions", "6", "--batch", "10"]] {
+        let run = bench(Flaw::None, &[INGEST, WS, shared].concat());
+        assert!(run.success, "{}", run.text);
+        assert!(run.json["acks_per_s"].as_f64().unwrap() > 0.0);
+        assert_eq!(run.json["audit"]["acked"], run.json["audit"]["found"]);
+        assert_eq!(run.json["errors"], 0);
+    }
+}
+
+#[test]
+fn ingest_over_sockets_notices_what_is_lost_refused_or_answered_twice() {
+    let arguments = [INGEST, WS].concat();
+    let run = bench(Flaw::LosesABatch, &arguments);
+    assert!(!run.success && run.text.contains("acked"), "{}", run.text);
+    let run = bench(Flaw::RefusesABatch, &arguments);
+    assert!(!run.success, "{}", run.text);
+    assert_eq!((&run.json["errors"], &run.json["audit"]["wrong"]), (&json!(4), &json!(0)));
+    let run = bench(Flaw::AnswersTwice, &arguments);
+    assert!(!run.success && run.text.contains("one answer to each id"), "{}", run.text);
+}
+
+#[test]
+fn every_lifecycle_over_sockets_is_completed_and_told() {
+    for watched in ["4", "0"] {
+        let arguments = [LIFECYCLE, WS, &["--runners", "3", "--sockets", watched]].concat();
+        let run = bench(Flaw::None, &arguments);
+        assert!(run.success, "{}", run.text);
+        assert!(run.json["audit"]["logs"].as_u64().unwrap() > 8);
+        assert_eq!(run.json["audit"]["logs"], run.json["audit"]["right"]);
+        for stage in ["whole", "create", "create_to_lease", "complete"] {
+            assert!(run.json[stage]["p50_us"].as_f64().unwrap() > 0.0, "{stage}");
+        }
+    }
+}
+
+#[test]
+fn a_completion_that_is_not_in_the_log_ends_with_an_error() {
+    let unwatched = [LIFECYCLE, WS, &["--sockets", "0"]].concat();
+    let dispatch = ["dispatch", "--seconds", "1", "--warmup", "0"];
+    for arguments in [&unwatched[..], &dispatch] {
+        let run = bench(Flaw::ForgetsCompletions, arguments);
+        assert!(!run.success && run.text.contains("its log is"), "{}", run.text);
+    }
+}
+
+#[test]
+fn every_frame_to_a_runner_is_timed() {
+    let time = ["--seconds", "1", "--warmup", "0"];
+    for (arguments, key, count) in [
+        (&["dispatch", "--rate", "50"][..], "create_to_lease", 50),
+        (&["cancel", "--rate", "50", "--runners", "3"], "cancel_to_frame", 50),
+    ] {
+        let run = bench(Flaw::None, &[arguments, &time].concat());
+        assert!(run.success, "{}", run.text);
+        assert_eq!(run.json[key]["count"], count, "{}", run.text);
+        assert_eq!(run.json["audit"]["right"], count, "{}", run.text);
+    }
+}
+
+#[test]
+fn a_frame_that_comes_twice_ends_with_an_error() {
+    let run = bench(Flaw::AnswersTwice, &["dispatch", "--seconds", "1", "--warmup", "0"]);
+    assert!(!run.success && run.text.contains("one ack each"), "{}", run.text);
+}
+
+#[test]
+fn the_death_of_a_runner_is_told() {
+    let run = bench(Flaw::None, &["disconnect", "--rounds", "3"]);
+    assert!(run.success, "{}", run.text);
+    assert_eq!(run.json["kill_to_told"]["count"], 3);
+    assert_eq!(run.json["audit"]["right"], 3);
+}
+
+#[test]
+fn every_lease_lives_on_its_heartbeats() {
+    let arguments = ["--leases", "30", "--runners", "4", "--seconds", "1", "--warmup", "0"];
+    let run = bench(Flaw::None, &[&["heartbeats"][..], &arguments].concat());
+    assert!(run.success, "{}", run.text);
+    assert_eq!(run.json["audit"]["right"], 30);
+    assert!(run.json["frame_to_ack"]["count"].as_u64().unwrap() >= 3, "{}", run.text);
+}
+
+#[test]
+fn claims_are_timed_and_kept_in_the_order_of_priorities() {
+    let run = bench(Flaw::None, CLAIMS);
+    assert!(run.success, "{}", run.text);
+    assert!(run.json["slot_free_to_lease"]["count"].as_u64().unwrap() > 50, "{}", run.text);
+    assert_eq!(run.json["register_to_lease"]["count"], 5);
+    assert!(run.json["priorities"]["below_highest"].as_u64().unwrap() > 0, "{}", run.text);
+    let run = bench(Flaw::IgnoresPriorities, CLAIMS);
+    assert!(!run.success && run.text.contains("overtook"), "{}", run.text);
+}

@@ -10,11 +10,11 @@ pub(crate) const STREAM: &str = "s";
 
 /// A whole reply to `XREAD`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reply<'a> {
+pub(crate) struct Reply<'a> {
     /// Its length in bytes.
-    pub(super) length: usize,
+    pub(crate) length: usize,
     /// The id of its last entry.
-    pub(super) last_id: &'a [u8],
+    pub(crate) last_id: &'a [u8],
 }
 
 /// A command as an array of bulk strings.
@@ -33,8 +33,15 @@ pub(crate) fn read_after(id: &[u8]) -> Vec<u8> {
     command(&[b"XREAD", b"BLOCK", b"0", b"STREAMS", STREAM.as_bytes(), id])
 }
 
-/// The answer to a command, or to a transaction with what is said of each of its commands before,
-/// as the reply it would be over HTTP: 200, or 500 for an error.
+/// The answer to one command that is not part of a transaction, as the reply it would be over HTTP:
+/// 200, or 500 for an error.
+pub(crate) fn single(bytes: &[u8]) -> Result<Option<Head>> {
+    let status = if bytes.starts_with(b"-") { 500 } else { 200 };
+    let length = if bytes.is_empty() { None } else { value(bytes)? };
+    Ok(length.map(|length| Head { status, body_at: 0, length }))
+}
+
+/// The same, or the answer to a transaction with what is said of each of its commands before.
 pub(crate) fn answer(bytes: &[u8]) -> Result<Option<Head>> {
     let (mut at, mut status) = (0, 200);
     loop {
@@ -77,7 +84,7 @@ fn value(bytes: &[u8]) -> Result<Option<usize>> {
 }
 
 /// The reply at the beginning of `bytes`; `None` while it is incomplete.
-pub(super) fn reply(bytes: &[u8]) -> Result<Option<Reply<'_>>> {
+pub(crate) fn reply(bytes: &[u8]) -> Result<Option<Reply<'_>>> {
     let mut at = 0;
     // Values still to come, and the string before the last array: an entry is its id and fields.
     let mut missing = 1usize;

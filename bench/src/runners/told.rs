@@ -111,6 +111,9 @@ impl<'a> Told<'a> {
     pub(crate) fn unexpected(&self) -> Error {
         match self {
             Told::Refused { problem, .. } => Error::protocol("no refusal", *problem),
+            Told::Revoked { execution, reason } => {
+                Error::protocol(format!("the lease of {execution} kept"), &**reason)
+            }
             other => Error::protocol("another frame", format!("{other:?}")),
         }
     }

@@ -3,6 +3,7 @@
 //! Deliberately absent: durability, rules and speed. It shows that the load generator speaks the
 //! contract and notices what is wrong, not how fast anything is.
 
+mod runners;
 mod watchers;
 mod world;
 
@@ -35,6 +36,12 @@ pub(crate) enum Flaw {
     SwapsFrames,
     /// Fails executions before their deadline.
     FiresEarly,
+    /// Acknowledges completions and does not keep them.
+    ForgetsCompletions,
+    /// Says every answer to a runner twice.
+    AnswersTwice,
+    /// Hands out what has waited longest, whatever its priority.
+    IgnoresPriorities,
 }
 
 /// Starts a stand-in; it ends with the process.
@@ -75,6 +82,9 @@ fn serve(stream: TcpStream, world: &Shared) {
         }
         if peeked.starts_with(b"GET /v1/ws") {
             return watchers::serve(writer, world);
+        }
+        if peeked.starts_with(b"GET /v1/ru") {
+            return runners::serve(writer, world);
         }
         let Some((line, body)) = request(&mut reader) else { return };
         let mut words = line.split(' ');
@@ -129,6 +139,10 @@ fn answer(method: &str, target: &str, body: &[u8], world: &Shared) -> (u16, Valu
         },
         ("POST", ["v1", "executions", id, "events"]) => world.post(id, &body),
         ("POST", ["v1", "executions", id, "complete"]) => world.complete(id, &body),
+        ("POST", ["v1", "executions", id, "cancel"]) => {
+            world.note(id, "execution.cancel_requested")
+        }
+        ("PATCH", ["v1", "queues", _]) => (405, json!({"code": "method_not_allowed"})),
         ("GET", ["v1", "executions", id, "events"]) => {
             let number = |key: &str| {
                 let value = query.split('&').find_map(|pair| pair.strip_prefix(key));

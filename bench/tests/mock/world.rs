@@ -26,6 +26,7 @@ struct Execution {
     deadline: i64,
     phase: &'static str,
     batches: u64,
+    priority: i64,
 }
 
 impl World {
@@ -50,6 +51,7 @@ impl World {
             deadline: now + i64::try_from(timeout.as_micros()).unwrap(),
             phase: "pending",
             batches: 0,
+            priority: body["priority"].as_i64().unwrap_or(0),
         };
         execution.add(&id, "execution.created", now, body);
         self.executions.insert(id.clone(), execution);
@@ -62,7 +64,7 @@ impl World {
     pub(crate) fn claim(&mut self, queue: &str, body: &Value) -> Value {
         let mut leases = Vec::new();
         for _ in 0..body["slots"].as_u64().unwrap() {
-            let Some(id) = self.queues.get_mut(queue).and_then(VecDeque::pop_front) else { break };
+            let Some(id) = self.next(queue) else { break };
             let execution = self.executions.get_mut(&id).unwrap();
             execution.phase = "in_progress";
             execution.add(&id, "execution.started", now(), &json!({}));
@@ -73,6 +75,17 @@ impl World {
         }
         self.commits += 1;
         if leases.is_empty() { Value::Null } else { json!({ "leases": leases }) }
+    }
+
+    /// What is to be handed out next.
+    fn next(&mut self, queue: &str) -> Option<String> {
+        let queue = self.queues.get_mut(queue)?;
+        let first = |at: &usize| (self.executions[&queue[*at]].priority, std::cmp::Reverse(*at));
+        let at = match self.flaw {
+            Flaw::IgnoresPriorities => 0,
+            _ => (0..queue.len()).max_by_key(first)?,
+        };
+        queue.remove(at)
     }
 
     pub(crate) fn post(&mut self, id: &str, body: &Value) -> (u16, Value) {
@@ -97,12 +110,41 @@ impl World {
     }
 
     pub(crate) fn complete(&mut self, id: &str, body: &Value) -> (u16, Value) {
+        let forgets = self.flaw == Flaw::ForgetsCompletions;
         let execution = self.executions.get_mut(id).unwrap();
         assert_eq!(body["lease"], format!("lease-{id}"));
+        if forgets {
+            return (200, json!({"seq": execution.seq}));
+        }
         execution.add(id, "execution.completed", now(), &json!({"output": body["output"]}));
         execution.phase = "completed";
         self.commits += 1;
         (200, json!({"seq": execution.seq - 1}))
+    }
+
+    /// An event of the server's own.
+    pub(crate) fn note(&mut self, id: &str, kind: &str) -> (u16, Value) {
+        let execution = self.executions.get_mut(id).unwrap();
+        execution.add(id, kind, now(), &json!({}));
+        match kind {
+            "execution.cancelled" => execution.phase = "cancelled",
+            "execution.failed" => execution.phase = "failed",
+            _ => {}
+        }
+        self.commits += 1;
+        (200, json!({"seq": execution.seq - 1}))
+    }
+
+    pub(crate) fn is_cancelled(&self, id: &str) -> bool {
+        let mut events = self.executions[id].events.iter();
+        events.any(|event| event["type"] == "execution.cancel_requested")
+    }
+
+    /// Its runner is gone; here there is no grace.
+    pub(crate) fn disconnected(&mut self, id: &str) {
+        for kind in ["runner_disconnected", "attempt_failed", "failed"] {
+            self.note(id, &format!("execution.{kind}"));
+        }
     }
 
     pub(crate) fn page(&mut self, id: &str, after: usize, limit: usize) -> (u16, Value) {
