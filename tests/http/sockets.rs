@@ -348,7 +348,7 @@ async fn sockets_are_pinged_and_closed_when_the_server_stops() {
         Server::with(|config| config.websocket.ping_interval = Duration::from_millis(50));
     let (url, mut pings) = (format!("ws://{}/v1/ws", server.address), (0, 0));
     let (socket, _) = connect_async(url).await.expect("no subprotocol is asked for");
-    let mut socket = Socket(socket, Frames::described(&server).await);
+    let mut socket = Socket(socket, Frames::described(&server, "show").await);
     while pings.0 == 0 || pings.1 == 0 {
         match socket.message().await {
             Message::Ping(_) => pings.0 += 1,
@@ -378,7 +378,7 @@ async fn the_echo_is_there_only_when_it_is_asked_for() {
     let server = Server::with(|config| config.debug.ws_echo = true);
     let (socket, _) =
         connect_async(format!("ws://{}/debug/echo", server.address)).await.expect("a socket");
-    let mut socket = Socket(socket, Frames::described(&server).await);
+    let mut socket = Socket(socket, Frames::described(&server, "show").await);
     for message in [Message::text("häuser"), Message::binary(vec![0, 255, 7]), Message::text("")] {
         socket.0.send(message.clone()).await.expect("sent");
         assert_eq!(socket.message().await, message);
