@@ -5,6 +5,7 @@
 //! the rules themselves.
 
 pub mod board;
+pub mod bucket;
 pub mod clock;
 mod core;
 mod delivery;
@@ -16,7 +17,9 @@ pub mod feed;
 mod handle;
 mod home;
 pub mod journal;
+pub mod lineup;
 mod live;
+mod queue;
 mod queues;
 pub mod recent;
 pub mod runners;
