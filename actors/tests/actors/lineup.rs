@@ -361,18 +361,15 @@ impl Model {
     fn set(&mut self, settings: QueueSettings, now: i64) {
         let before = std::mem::replace(&mut self.settings, settings).limits;
         let limits = self.settings.limits;
-        let changed = |tokens: Option<Tokens>, from: Option<Rate>, to: Option<Rate>| {
-            let to = to?;
-            let Some((tokens, from)) = tokens.zip(from) else {
-                return Some(Tokens { rate: to, have: 0, at: now });
-            };
-            if from == to {
-                return Some(tokens);
+        self.tokens = match (limits.rate, self.tokens) {
+            (None, _) => None,
+            (Some(to), Some(tokens)) if tokens.rate == to => Some(tokens),
+            (Some(to), tokens) => {
+                let whole = tokens.map_or(0, |tokens| tokens.at(now).have.div_euclid(1_000_000));
+                let have = whole.clamp(0, i64::from(to.burst)) * 1_000_000;
+                Some(Tokens { rate: to, have, at: now })
             }
-            let whole = (tokens.at(now).have.div_euclid(1_000_000)).min(i64::from(to.burst));
-            Some(Tokens { rate: to, have: whole.max(0) * 1_000_000, at: now })
         };
-        self.tokens = changed(self.tokens, before.rate, limits.rate);
         if before.key_rate != limits.key_rate {
             self.keys_empty_at = now;
             self.key_tokens.clear();
