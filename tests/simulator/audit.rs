@@ -94,12 +94,14 @@ impl Checks {
 
     /// Leases and claims under way of a queue, or of one key in it, by the log.
     fn out(&self, key: &QueueKey, of: Option<&String>) -> u32 {
-        let out = self.live.iter().filter(|id| {
-            let known = &self.known[*id];
-            known.namespace == key.0
-                && known.shadow.queue == key.1.as_str()
-                && (of.is_none() || known.shadow.key.as_ref() == of)
-                && (known.shadow.tenure.is_some() || self.claiming.contains(*id))
+        // A claim keeps its slot until it is settled, also of an execution that is over meanwhile.
+        let out = self.live.union(&self.claiming).filter(|id| {
+            self.known.get(*id).is_some_and(|known| {
+                known.namespace == key.0
+                    && known.shadow.queue == key.1.as_str()
+                    && (of.is_none() || known.shadow.key.as_ref() == of)
+                    && (known.shadow.tenure.is_some() || self.claiming.contains(*id))
+            })
         });
         u32::try_from(out.count()).expect("a few")
     }
