@@ -16,6 +16,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[path = "cli/queues.rs"]
+mod queues;
+
 /// No step takes nearly as long, even on a machine that does much else.
 const BOUND: Duration = Duration::from_secs(60);
 

@@ -15,6 +15,8 @@ mod lists;
 mod pages;
 #[path = "http/polls.rs"]
 mod polls;
+#[path = "http/queues.rs"]
+mod queues;
 #[path = "http/raw.rs"]
 mod raw;
 #[path = "http/routes.rs"]

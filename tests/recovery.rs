@@ -19,6 +19,7 @@ mod recovery {
     mod ledger;
     mod load;
     mod log;
+    mod queues;
     mod restart;
     mod runner;
     mod server;

@@ -5,7 +5,6 @@
 //! the same feeding rebuilds it after a restart.
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc,
@@ -14,12 +13,16 @@ use std::{
 };
 
 use heartline_execution::{
-    Deadline, DeadlineKind, ExecutionId, LeaseId, Name, Namespace, Phase, Place, Span, Standing,
-    Timestamp, command::Signs,
+    Deadline, DeadlineKind, ExecutionId, LeaseId, Name, Namespace, Phase, Place, QueueSettings,
+    Standing, Timestamp, command::Signs, queue::Pause,
 };
 use indexmap::IndexMap;
 
-use crate::recent::Recent;
+pub use crate::queue::QueueFigures;
+use crate::{
+    lineup::{Hold, Position, Ticket},
+    queue::Queue,
+};
 
 /// Signs of life of one lease that are not in the log: stored by whoever accepts a call, read when
 /// a deadline comes up.
@@ -82,35 +85,10 @@ struct Entry {
     standing: Arc<Standing>,
     pulse: Option<Arc<Pulse>>,
     armed: Vec<Deadline>,
-    /// A claim is on its way to it: it stands in no queue meanwhile.
-    claiming: bool,
     /// Timeouts on their way to it: not armed meanwhile.
     firing: Vec<DeadlineKind>,
     /// Held by a runner when the server started and not heard from since.
     in_boot_grace: bool,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    /// Best first: priority, then age.
-    ready: BTreeSet<(Reverse<i32>, Timestamp, ExecutionId)>,
-    /// Earliest first.
-    scheduled: BTreeSet<(Timestamp, Reverse<i32>, ExecutionId)>,
-    leased: usize,
-    /// Claims that wait for it.
-    awaited_by: usize,
-    /// When it was last claimed from.
-    used_at: Timestamp,
-    claim_latency_ms: Recent,
-}
-
-impl Queue {
-    fn is_idle(&self) -> bool {
-        self.ready.is_empty()
-            && self.scheduled.is_empty()
-            && self.leased == 0
-            && self.awaited_by == 0
-    }
 }
 
 /// A deadline that has come up.
@@ -142,17 +120,6 @@ pub struct Stirred {
     pub queue: Option<QueueKey>,
     /// The next deadline is now earlier than it was.
     pub timer: bool,
-}
-
-/// A queue in figures.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs)] // `QueueView` documents them.
-pub struct QueueFigures {
-    pub depth: usize,
-    pub scheduled: usize,
-    pub in_progress: usize,
-    pub oldest_age: Option<Span>,
-    pub claim_latency_ms: crate::views::Quantiles,
 }
 
 /// What one stretch of an audit found.
@@ -218,15 +185,13 @@ impl Board {
             self.unlink(entry);
         }
         self.note_boot(before.as_ref(), &standing);
-        self.note_claim(before.as_ref(), &standing, now);
-        let mut stirred = Stirred::default();
+        let mut stirred =
+            Stirred { queue: self.stand(before.as_ref(), &standing, now), timer: false };
         if standing.place == Place::Over {
-            self.forget_queue_if_idle(&(standing.namespace.clone(), standing.queue.clone()));
             return stirred;
         }
         let entry = Entry {
             armed: Vec::new(),
-            claiming: before.as_ref().is_some_and(|e| e.claiming),
             firing: Vec::new(),
             in_boot_grace: before.as_ref().is_some_and(|e| {
                 e.in_boot_grace
@@ -235,7 +200,7 @@ impl Board {
             pulse,
             standing,
         };
-        stirred.queue = self.link(entry, Timestamp(i64::MIN));
+        self.link(entry, Timestamp(i64::MIN));
         stirred.timer = self.next_deadline() < earliest || earliest.is_none();
         stirred
     }
@@ -248,14 +213,45 @@ impl Board {
             pulse: leased.then(|| Arc::new(Pulse::restored(now))),
             standing: Arc::new(standing),
             armed: Vec::new(),
-            claiming: false,
             firing: Vec::new(),
             in_boot_grace: leased,
         };
+        let key = (entry.standing.namespace.clone(), entry.standing.queue.clone());
+        let queue = self.queues.entry(key).or_default();
+        queue.lineup.stand(entry.standing.id, position(&entry.standing), now);
         self.link(entry, not_before);
     }
 
-    fn link(&mut self, mut entry: Entry, not_before: Timestamp) -> Option<QueueKey> {
+    /// Tells the queue. Names it where a claim that waits there may now be granted, now or at its
+    /// next chance.
+    fn stand(
+        &mut self,
+        before: Option<&Entry>,
+        after: &Standing,
+        now: Timestamp,
+    ) -> Option<QueueKey> {
+        let key = (after.namespace.clone(), after.queue.clone());
+        let queue = self.queues.entry(key.clone()).or_default();
+        let may_go_on = queue.lineup.stand(after.id, position(after), now);
+        let was_due = before.and_then(|entry| match entry.standing.place {
+            Place::Queued { due, .. } => Some(due),
+            Place::Leased(_) | Place::Parked | Place::Over => None,
+        });
+        match (&after.place, was_due) {
+            (Place::Queued { .. }, None) => queue.entered.count(now),
+            (Place::Leased(_), Some(due)) => {
+                queue.used_at = now;
+                queue.claimed.count(now);
+                queue.claim_latency_ms.record(now.since(due).0 as f64 / 1e3);
+            }
+            (Place::Over, _) if before.is_some() => queue.ended.count(now),
+            (Place::Queued { .. } | Place::Leased(_) | Place::Parked | Place::Over, _) => {}
+        }
+        self.forget_queue_if_idle(&key);
+        may_go_on.then_some(key)
+    }
+
+    fn link(&mut self, mut entry: Entry, not_before: Timestamp) {
         let standing = Arc::clone(&entry.standing);
         let id = standing.id;
         *self.phases.entry(standing.phase).or_default() += 1;
@@ -264,24 +260,11 @@ impl Board {
             deadline.at = deadline.at.max(not_before);
             self.deadlines.arm(id, *deadline);
         }
-        let key = (standing.namespace.clone(), standing.queue.clone());
-        let mut stirred = None;
-        match &standing.place {
-            Place::Queued { due, .. } if !entry.claiming => {
-                let queue = self.queues.entry(key.clone()).or_default();
-                // `take` moves it to `ready` when it is due: one way in.
-                queue.scheduled.insert((*due, Reverse(standing.priority), id));
-                stirred = Some(key);
-            }
-            Place::Leased(held) => {
-                self.queues.entry(key).or_default().leased += 1;
-                let holder = (standing.namespace.clone(), held.runner.id.clone());
-                self.holders.entry(holder).or_default().insert(id);
-            }
-            Place::Queued { .. } | Place::Parked | Place::Over => {}
+        if let Place::Leased(held) = &standing.place {
+            let holder = (standing.namespace.clone(), held.runner.id.clone());
+            self.holders.entry(holder).or_default().insert(id);
         }
         self.entries.insert(id, entry);
-        stirred
     }
 
     fn unlink(&mut self, entry: &Entry) {
@@ -302,21 +285,15 @@ impl Board {
                 }
             }
         }
-        let key = (standing.namespace.clone(), standing.queue.clone());
-        let Some(queue) = self.queues.get_mut(&key) else { return };
-        match &standing.place {
-            Place::Queued { due, .. } => {
-                queue.scheduled.remove(&(*due, Reverse(standing.priority), id));
-                queue.ready.remove(&(Reverse(standing.priority), *due, id));
-            }
-            Place::Leased(_) => queue.leased -= 1,
-            Place::Parked | Place::Over => {}
-        }
     }
 
-    /// Forgets queues that hold nothing and were last claimed from before `before`.
-    pub fn forget_idle_queues(&mut self, before: Timestamp) {
-        self.queues.retain(|_, queue| !queue.is_idle() || queue.used_at >= before);
+    /// Forgets queues that hold nothing, have nothing set and were last claimed from before
+    /// `before`.
+    pub fn forget_idle_queues(&mut self, before: Timestamp, now: Timestamp) {
+        self.queues.retain(|_, queue| {
+            queue.lineup.tidy(now);
+            !queue.is_idle() || queue.used_at >= before
+        });
     }
 
     fn forget_queue_if_idle(&mut self, key: &QueueKey) {
@@ -335,16 +312,6 @@ impl Board {
             Place::Over | Place::Parked => self.after_boot.returned += 1,
             Place::Leased(_) if same_lease => {}
             Place::Leased(_) => self.after_boot.returned += 1,
-        }
-    }
-
-    fn note_claim(&mut self, before: Option<&Entry>, after: &Standing, now: Timestamp) {
-        let (Some(before), Place::Leased(_)) = (before, &after.place) else { return };
-        if let Place::Queued { due, .. } = before.standing.place {
-            let key = (after.namespace.clone(), after.queue.clone());
-            let queue = self.queues.entry(key).or_default();
-            queue.used_at = now;
-            queue.claim_latency_ms.record(now.since(due).0 as f64 / 1e3);
         }
     }
 
@@ -402,26 +369,32 @@ impl Board {
 
     // ---- queues --------------------------------------------------------------------------
 
-    /// Takes up to `slots` of the best claimable executions out of a queue, until their claims are
-    /// settled.
-    pub fn take(&mut self, key: &QueueKey, slots: u32, now: Timestamp) -> Vec<ExecutionId> {
-        let mut taken = Vec::new();
-        let Some(queue) = self.queues.get_mut(key) else { return taken };
-        while let Some(&(due, priority, id)) =
-            queue.scheduled.first().filter(|(due, ..)| *due <= now)
-        {
-            queue.scheduled.pop_first();
-            queue.ready.insert((priority, due, id));
-        }
-        while taken.len() < slots as usize
-            && let Some((_, _, id)) = queue.ready.pop_first()
-        {
-            if let Some(entry) = self.entries.get_mut(&id) {
-                entry.claiming = true;
+    /// Other settings of a queue, which may be new. A claim that waits there is to look again.
+    pub fn configure(&mut self, key: &QueueKey, settings: QueueSettings, now: Timestamp) {
+        match self.queues.get_mut(key) {
+            Some(queue) => queue.set(settings, now),
+            None => {
+                self.queues.insert(key.clone(), Queue::new(settings, now));
             }
-            taken.push(id);
         }
-        taken
+        self.forget_queue_if_idle(key);
+    }
+
+    /// What is set on a queue.
+    pub fn settings(&self, key: &QueueKey) -> QueueSettings {
+        self.queues.get(key).map(|queue| queue.lineup.settings().clone()).unwrap_or_default()
+    }
+
+    /// Queues on which something is set.
+    pub fn configured(&self) -> impl Iterator<Item = (&QueueKey, &QueueSettings)> {
+        let settings = self.queues.iter().map(|(key, queue)| (key, queue.lineup.settings()));
+        settings.filter(|(_, settings)| !settings.is_default())
+    }
+
+    /// Takes up to `slots` of those whose turn it is out of a queue, as far as its limits allow,
+    /// until their claims are settled.
+    pub fn take(&mut self, key: &QueueKey, slots: u32, now: Timestamp) -> Vec<ExecutionId> {
+        self.queues.get_mut(key).map(|queue| queue.lineup.take(slots, now)).unwrap_or_default()
     }
 
     /// As [`Board::take`], but nothing while other claims wait: they come first.
@@ -447,62 +420,64 @@ impl Board {
         }
     }
 
-    /// The claim is settled. If it was not granted the execution goes back to its queue, where it
-    /// still belongs there.
-    pub fn settle(&mut self, id: ExecutionId) -> Option<QueueKey> {
-        let entry = self.entries.get_mut(&id)?;
-        entry.claiming = false;
-        let Place::Queued { due, .. } = entry.standing.place else { return None };
-        let key = (entry.standing.namespace.clone(), entry.standing.queue.clone());
-        let row = (due, Reverse(entry.standing.priority), id);
-        self.queues.entry(key.clone()).or_default().scheduled.insert(row);
-        Some(key)
+    /// The claim on something of this queue is settled. If it was not granted the execution goes
+    /// back to where it belongs now. Says whether a claim that waits may be granted because of it.
+    pub fn settle(&mut self, key: &QueueKey, id: ExecutionId, now: Timestamp) -> bool {
+        let Some(queue) = self.queues.get_mut(key) else { return false };
+        let may_go_on = queue.lineup.settle(id, now);
+        self.forget_queue_if_idle(key);
+        may_go_on
     }
 
     /// How many claimable executions of its queue go before this one; `None` when it is not
     /// claimable.
-    pub fn ahead(&self, id: ExecutionId) -> Option<usize> {
+    pub fn ahead(&mut self, id: ExecutionId, now: Timestamp) -> Option<usize> {
         let standing = &self.entries.get(&id)?.standing;
-        let Place::Queued { due, .. } = standing.place else { return None };
-        let queue = self.queues.get(&(standing.namespace.clone(), standing.queue.clone()))?;
-        let mine = (Reverse(standing.priority), due, id);
-        let scheduled = queue.scheduled.iter().take_while(|(d, ..)| *d <= due);
-        let before =
-            scheduled.filter(|(d, priority, other)| (*priority, *d, *other) < mine).count();
-        Some(before + queue.ready.iter().take_while(|row| **row < mine).count())
+        let key = (standing.namespace.clone(), standing.queue.clone());
+        self.queues.get_mut(&key)?.lineup.ahead(id, now)
     }
 
-    /// When the queue's next scheduled execution becomes claimable.
-    pub fn next_due(&self, key: &QueueKey) -> Option<Timestamp> {
-        self.queues.get(key)?.scheduled.first().map(|(due, ..)| *due)
+    /// When a claim that waits for a queue could be granted next, if nothing else happens.
+    pub fn next_due(&mut self, key: &QueueKey, now: Timestamp) -> Option<Timestamp> {
+        self.queues.get_mut(key)?.lineup.next_chance(now)
     }
 
-    /// How many stand in a queue, due or not, and how many of it are leased: at once, however many
-    /// there are.
+    /// What keeps an execution with this concurrency key from being claimed, runners apart.
+    pub fn hold(&mut self, key: &QueueKey, of: Option<&Name>, now: Timestamp) -> Option<Hold> {
+        self.queues.get_mut(key)?.lineup.hold(of, now)
+    }
+
+    /// The queue's last pause that is over, and when it ended.
+    pub fn last_pause(&self, key: &QueueKey) -> Option<(Pause, Timestamp)> {
+        self.queues.get(key)?.last_pause.clone()
+    }
+
+    /// Up to `most` that are in progress in a queue, or of one key in it, longest first.
+    pub fn out(&self, key: &QueueKey, of: Option<&Name>, most: usize) -> Vec<Arc<Standing>> {
+        let out = self.queues.get(key).into_iter().flat_map(|queue| queue.lineup.out(of));
+        let mut out: Vec<_> = out
+            .filter_map(|id| {
+                let standing = self.standing(id)?;
+                Some((standing.held()?.since, id, standing))
+            })
+            .collect();
+        out.sort_unstable_by_key(|(since, id, _)| (*since, *id));
+        out.truncate(most);
+        out.into_iter().map(|(.., standing)| standing).collect()
+    }
+
+    /// How many stand in a queue, due or not, and how many of it are in progress: at once, however
+    /// many there are.
     pub fn standing_in(&self, key: &QueueKey) -> (usize, usize) {
-        self.queues.get(key).map_or((0, 0), |q| (q.ready.len() + q.scheduled.len(), q.leased))
+        self.queues.get(key).map_or((0, 0), |queue| queue.lineup.counts())
     }
 
     /// A queue in figures; zeros for one that holds nothing.
-    pub fn queue(&self, key: &QueueKey, now: Timestamp) -> QueueFigures {
-        let Some(queue) = self.queues.get(key) else { return QueueFigures::default() };
-        let overdue = queue.scheduled.iter().take_while(|(due, ..)| *due <= now).count();
-        let oldest = queue
-            .ready
-            .iter()
-            .map(|(_, due, _)| *due)
-            .chain(queue.scheduled.first().map(|(due, ..)| *due).filter(|due| *due <= now))
-            .min();
-        QueueFigures {
-            depth: queue.ready.len() + overdue,
-            scheduled: queue.scheduled.len() - overdue,
-            in_progress: queue.leased,
-            oldest_age: oldest.map(|due| now.since(due)),
-            claim_latency_ms: queue.claim_latency_ms.quantiles(),
-        }
+    pub fn queue(&mut self, key: &QueueKey, now: Timestamp) -> QueueFigures {
+        self.queues.get_mut(key).map(|queue| queue.figures(now)).unwrap_or_default()
     }
 
-    /// Every queue that holds or held something.
+    /// Every queue that holds or held something, or on which something is set.
     pub fn queue_keys(&self) -> impl Iterator<Item = &QueueKey> {
         self.queues.keys()
     }
@@ -609,7 +584,7 @@ impl Board {
         let armed = || entry.armed.iter().all(|d| self.deadlines.is_armed(standing.id, *d));
         let timed = !entry.firing.is_empty() || (!entry.armed.is_empty() && armed());
         let placed = match standing.place {
-            Place::Queued { due, .. } => entry.claiming || self.is_queued(standing, due),
+            Place::Queued { due, .. } => self.is_queued(standing, due),
             Place::Leased(_) => entry.pulse.is_some(),
             Place::Parked => true,
             Place::Over => false,
@@ -618,11 +593,21 @@ impl Board {
     }
 
     fn is_queued(&self, standing: &Standing, due: Timestamp) -> bool {
-        let Standing { id, namespace, queue, priority, .. } = standing;
-        self.queues.get(&(namespace.clone(), queue.clone())).is_some_and(|queue| {
-            queue.scheduled.contains(&(due, Reverse(*priority), *id))
-                || queue.ready.contains(&(Reverse(*priority), due, *id))
-        })
+        let Standing { id, namespace, queue, .. } = standing;
+        let queue = self.queues.get(&(namespace.clone(), queue.clone()));
+        queue.is_some_and(|queue| queue.lineup.has(*id, due))
+    }
+}
+
+/// Where it stands in its queue.
+fn position(standing: &Standing) -> Position {
+    let key = standing.concurrency_key.clone();
+    match &standing.place {
+        Place::Queued { due, .. } => {
+            Position::Waiting(Ticket { due: *due, priority: standing.priority, key })
+        }
+        Place::Leased(_) => Position::Out(key),
+        Place::Parked | Place::Over => Position::Away,
     }
 }
 

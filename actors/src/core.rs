@@ -1,12 +1,17 @@
 //! What every actor shares: the journal, the board, the feeds, the clock, the settings.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicI64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
 };
 
 use heartline_config::Config;
-use heartline_execution::{ExecutionId, Kind, LeaseId, Namespace, Phase, SessionId, Timestamp};
+use heartline_execution::{
+    ExecutionId, Kind, LeaseId, Namespace, Phase, QueuePatch, QueueSettings, SessionId, Timestamp,
+};
 use heartline_storage::{Error as StoreError, ExecutionStore, PageLimits};
 use tokio::sync::Notify;
 
@@ -18,6 +23,7 @@ use crate::{
     live::Changes,
     runners::Runners,
     sessions::Sessions,
+    views::Error,
 };
 
 /// See the module.
@@ -37,6 +43,8 @@ pub(crate) struct Core {
     pub(crate) queues_stirred: Notify,
     /// Wakes the supervisor when the next deadline has come nearer.
     pub(crate) timer_stirred: Notify,
+    /// Held while what is set on a queue changes, on disk and on the board.
+    settings_turn: Mutex<()>,
     pub(crate) closing: AtomicBool,
     /// When the server started, in microseconds.
     pub(crate) started: AtomicI64,
@@ -64,6 +72,7 @@ impl Core {
             stirred: Mutex::default(),
             queues_stirred: Notify::new(),
             timer_stirred: Notify::new(),
+            settings_turn: Mutex::default(),
             closing: AtomicBool::new(false),
             started: AtomicI64::new(0),
         }
@@ -100,6 +109,56 @@ impl Core {
         };
         self.stir(stirred);
         self.sessions.stir(id, before, after);
+    }
+
+    /// Changes what is set on a queue: durable first, then on the board. Blocks.
+    pub(crate) fn configure(&self, key: &QueueKey, patch: &QueuePatch) -> Result<(), Error> {
+        let _turn = self.settings_turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.now();
+        let (before, configured) = {
+            let board = self.board();
+            (board.settings(key), board.configured().count())
+        };
+        let mut after = before.clone();
+        patch.apply(&mut after, now);
+        if after == before {
+            return Ok(());
+        }
+        let limit = self.config.supervision.max_queue_settings;
+        if before.is_default() && configured >= limit {
+            return Err(Error::Overloaded {
+                what: "supervision.max_queue_settings",
+                retry_after: 60,
+            });
+        }
+        self.store.set_queue(&key.0, &key.1, &after)?;
+        self.board().configure(key, after, now);
+        self.stir_queue(key.clone());
+        Ok(())
+    }
+
+    /// Puts what is set on queues on the board as it is on disk: at a start, and after a write
+    /// whose outcome was unknown.
+    pub(crate) fn read_queues(&self) -> Result<(), StoreError> {
+        let _turn = self.settings_turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = HashMap::new();
+        self.store.queues(&mut |namespace, queue, settings| {
+            found.insert((namespace, queue), settings);
+        })?;
+        let now = self.now();
+        let mut board = self.board();
+        let mut changed: Vec<_> = board
+            .configured()
+            .filter(|(key, _)| !found.contains_key(*key))
+            .map(|(key, _)| (key.clone(), QueueSettings::default()))
+            .collect();
+        changed
+            .extend(found.into_iter().filter(|(key, settings)| board.settings(key) != *settings));
+        for (key, settings) in changed {
+            board.configure(&key, settings, now);
+            self.stir_queue(key);
+        }
+        Ok(())
     }
 
     /// After a store has recovered: a commit whose outcome was unknown may have been durable. What

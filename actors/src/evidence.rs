@@ -4,11 +4,12 @@
 
 use std::sync::atomic::Ordering;
 
-use heartline_execution::{DeadlineKind, Name, Namespace, Span, Timestamp};
+use heartline_execution::{DeadlineKind, Name, Namespace, Place, Span, Timestamp, queue::Pause};
 
 use crate::{
-    board::Due,
+    board::{Due, QueueKey},
     core::Core,
+    lineup::Hold,
     runners::{Freshness, Runner},
     views::{Dispatch, RunnerStatus, Verdict},
 };
@@ -94,8 +95,8 @@ pub(crate) fn runners(core: &Core, namespace: &Namespace, queue: Option<&Name>) 
 
 /// Who could take something from a queue now, and if nobody, why. On the path of every creation:
 /// names are only looked up when nobody can.
-pub(crate) fn dispatch(core: &Core, namespace: &Namespace, queue: &Name) -> Dispatch {
-    let (mut dispatch, advice) = look(core, namespace, queue);
+pub(crate) fn dispatch(core: &Core, key: &QueueKey, of: Option<&Name>) -> Dispatch {
+    let (mut dispatch, advice) = look(core, key, of);
     if let Some(advice) = advice {
         dispatch.message.push(' ');
         dispatch.message.push_str(&advice);
@@ -103,10 +104,122 @@ pub(crate) fn dispatch(core: &Core, namespace: &Namespace, queue: &Name) -> Disp
     dispatch
 }
 
-/// The facts in whole sentences, and apart from them what to do where somebody should.
-fn look(core: &Core, namespace: &Namespace, queue: &Name) -> (Dispatch, Option<String>) {
-    let key = (namespace.clone(), queue.clone());
-    let (offering, slots) = core.runners().offers(&key);
+/// The facts in whole sentences, and apart from them what to do where somebody should. A pause or a
+/// limit comes before the runners, but for a rate: it lets the next through by itself.
+fn look(core: &Core, key: &QueueKey, of: Option<&Name>) -> (Dispatch, Option<String>) {
+    let now = core.now();
+    let hold = core.board().hold(key, of, now);
+    let (mut dispatch, advice) = look_for_runners(core, key);
+    let ready = dispatch.verdict == Verdict::Ready;
+    let Some(hold) = hold.filter(|hold| ready || !is_rate(hold)) else { return (dispatch, advice) };
+    let (verdict, told, mut what_to_do) = describe_hold(&hold, &key.1, now);
+    dispatch.message = match ready {
+        true => told,
+        false => format!("{told} {}", dispatch.message),
+    };
+    dispatch.verdict = verdict;
+    if let Some(advice) = advice {
+        what_to_do = format!("{what_to_do} {advice}");
+    }
+    (dispatch, Some(what_to_do))
+}
+
+fn is_rate(hold: &Hold) -> bool {
+    matches!(hold, Hold::Rate { .. } | Hold::KeyRate { .. })
+}
+
+/// The verdict, the fact, and what to do.
+fn describe_hold(hold: &Hold, queue: &Name, now: Timestamp) -> (Verdict, String, String) {
+    let raise = |option: &str| {
+        format!(
+            "Wait until one of them ends, or raise the limit with \"heartline queues limit {queue} \
+             --{option} N\"."
+        )
+    };
+    let soon = |next: Timestamp, option: &str| {
+        format!(
+            "Wait {}, or raise the limit with \"heartline queues limit {queue} --{option} N/s\".",
+            rounded(next.since(now))
+        )
+    };
+    match hold {
+        Hold::Paused(pause) => (
+            Verdict::Paused,
+            format!("Queue '{queue}' is paused since {}.", describe_pause(pause)),
+            format!("Resume it with \"heartline queues resume {queue}\"."),
+        ),
+        Hold::Full { limit } => (
+            Verdict::LimitHeld,
+            format!("Queue '{queue}' has {limit} of {limit} in progress (max_in_progress)."),
+            raise("max-in-progress"),
+        ),
+        Hold::KeyFull { key, limit } => (
+            Verdict::LimitHeld,
+            format!(
+                "Key '{key}' has {limit} of {limit} in progress in queue '{queue}' \
+                 (key_max_in_progress)."
+            ),
+            raise("key-max-in-progress"),
+        ),
+        Hold::Rate { next, rate } => (
+            Verdict::LimitHeld,
+            format!("Queue '{queue}' is claimed at its rate of {rate}; the next may go at {next}."),
+            soon(*next, "rate"),
+        ),
+        Hold::KeyRate { key, next, rate } => (
+            Verdict::LimitHeld,
+            format!(
+                "Key '{key}' of queue '{queue}' is claimed at its rate of {rate} (key_rate); the \
+                 next may go at {next}."
+            ),
+            soon(*next, "key-rate"),
+        ),
+    }
+}
+
+fn describe_pause(pause: &Pause) -> String {
+    let by = pause.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let reason = pause.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{}{by}{reason}", pause.since)
+}
+
+/// More about what holds an execution back, or did since it was due: who has the slots, and until
+/// when the queue was paused. Looks at all that is in progress, so not for the path of creations.
+pub(crate) fn of_hold(
+    core: &Core,
+    key: &QueueKey,
+    of: Option<&Name>,
+    due: Timestamp,
+) -> Vec<String> {
+    let now = core.now();
+    let mut board = core.board();
+    let mut facts = Vec::new();
+    let whose = match board.hold(key, of, now) {
+        Some(Hold::Full { .. }) => Some(None),
+        Some(Hold::KeyFull { key, .. }) => Some(Some(key)),
+        Some(Hold::Paused(_) | Hold::Rate { .. } | Hold::KeyRate { .. }) | None => None,
+    };
+    if let Some(whose) = whose {
+        let holders = board.out(key, whose.as_ref(), NAMED).into_iter().filter_map(|standing| {
+            let held = standing.held()?;
+            let since = rounded(now.since(held.since));
+            Some(format!("{} with runner {} for {since}", standing.id, held.runner.id))
+        });
+        let holders: Vec<_> = holders.collect();
+        if !holders.is_empty() {
+            facts.push(format!("In progress longest: {}.", holders.join("; ")));
+        }
+    }
+    if let Some((pause, until)) = board.last_pause(key).filter(|(_, until)| *until > due) {
+        facts
+            .push(format!("The queue was paused until {until}, since {}.", describe_pause(&pause)));
+    }
+    facts
+}
+
+fn look_for_runners(core: &Core, key: &QueueKey) -> (Dispatch, Option<String>) {
+    let (namespace, queue) = key;
+    let (offering, slots) = core.runners().offers(key);
     if slots > 0 {
         return (ready(queue, offering, slots), None);
     }
@@ -218,13 +331,20 @@ pub(crate) fn of_timeout(core: &Core, due: &Due) -> String {
     let mut facts = match due.deadline.kind {
         DeadlineKind::ScheduleToStart => {
             // What to do is the error's hint to say.
-            let (dispatch, _advice) = look(core, &standing.namespace, &standing.queue);
             let key = (standing.namespace.clone(), standing.queue.clone());
+            let of = standing.concurrency_key.as_ref();
+            let (dispatch, _advice) = look(core, &key, of);
             let (waiting, leased) = core.board().standing_in(&key);
-            vec![
+            let mut facts = vec![
                 dispatch.message,
                 format!("The queue holds {waiting} waiting and {leased} in progress."),
-            ]
+            ];
+            let due_since = match standing.place {
+                Place::Queued { due, .. } => due,
+                Place::Leased(_) | Place::Parked | Place::Over => now,
+            };
+            facts.extend(of_hold(core, &key, of, due_since));
+            facts
         }
         DeadlineKind::Heartbeat
         | DeadlineKind::Progress

@@ -21,6 +21,8 @@ pub(crate) struct Around {
     pub(crate) now: Timestamp,
     pub(crate) signs: Signs,
     pub(crate) dispatch: Dispatch,
+    /// What is known of what holds it back.
+    pub(crate) facts: Vec<String>,
     /// Claimable executions that go before it.
     pub(crate) ahead: Option<usize>,
     /// Its runner, in half a sentence.
@@ -105,14 +107,29 @@ fn pending(state: &State, around: &Around) -> Explanation {
         }
     };
     let mut explanation = new(cause, summary);
-    explanation.evidence = vec![around.dispatch.message.clone(), waited];
+    explanation.evidence = vec![around.dispatch.message.clone()];
+    explanation.evidence.extend(around.facts.iter().cloned());
+    explanation.evidence.push(waited);
     if let Some(ahead) = around.ahead {
         explanation.evidence.push(format!("{ahead} executions of the queue go before it."));
     }
-    explanation.actions = vec![
-        format!("Start a runner: heartline runner --queue {queue} -- CMD"),
-        format!("See the runners: heartline runners; or cancel: heartline cancel {}", state.id),
-    ];
+    let cancel = format!("heartline cancel {}", state.id);
+    explanation.actions = match around.dispatch.verdict {
+        Verdict::Paused => vec![
+            format!("Resume the queue: heartline queues resume {queue}"),
+            format!("Or cancel: {cancel}"),
+        ],
+        Verdict::LimitHeld => vec![
+            format!("See the queue and its limits: heartline queues get {queue}"),
+            format!(
+                "Wait, raise the limit (heartline queues limit {queue} --help), or cancel: {cancel}"
+            ),
+        ],
+        Verdict::NoRunnerEver | Verdict::AllLost | Verdict::AllFull | Verdict::Ready => vec![
+            format!("Start a runner: heartline runner --queue {queue} -- CMD"),
+            format!("See the runners: heartline runners; or cancel: {cancel}"),
+        ],
+    };
     explanation
 }
 

@@ -8,8 +8,9 @@ use std::{
 use actix::Addr;
 use bytes::Bytes;
 use heartline_execution::{
-    Command, Execution, ExecutionId, LeaseId, Name, Namespace, Phase, Rejection, Reply, Span, Spec,
-    State, Timestamp, command::Signs, content::Progress, event::RunnerInfo,
+    Command, Execution, ExecutionId, Kind, LeaseId, Name, Namespace, Phase, QueuePatch,
+    QueueSettings, Rejection, Reply, Span, Spec, State, Timestamp, command::Signs,
+    content::Progress, event::RunnerInfo,
 };
 use heartline_storage::{Cursor as ListCursor, Idempotency, Query};
 use tokio::sync::oneshot;
@@ -31,7 +32,7 @@ use crate::{
     supervisor::Watch,
     views::{
         ActorsView, Beat, BootReport, Created, Dispatch, Error, Explanation, Granted, QueueView,
-        RunnerView, StoreView, SupervisorView, View,
+        RunnerView, StoreView, SupervisorView, Throughput, View,
     },
     writer::{Wants, facets},
 };
@@ -191,7 +192,7 @@ impl Handle {
             return Err(Error::KeyReused(used.id));
         }
         let view = self.view(&spec.namespace, used.id).await?;
-        let dispatch = self.dispatch(&spec.namespace, &spec.queue);
+        let dispatch = self.dispatch(&spec.namespace, &spec.queue, spec.concurrency_key.as_ref());
         Ok(Created { id: used.id, execution: view.execution, replayed: true, dispatch })
     }
 
@@ -210,7 +211,7 @@ impl Handle {
         }
         let (namespace, queue) = (spec.namespace.clone(), spec.queue.clone());
         let id = self.0.directory.new_id(spec.kind);
-        let dispatch = self.dispatch(&namespace, &queue);
+        let dispatch = self.dispatch(&namespace, &queue, spec.concurrency_key.as_ref());
         let command = Command::Create(Box::new(spec));
         let answer = self.0.directory.create(&namespace, id, command, idempotency).await?;
         let execution = answer.view.map(|v| v.execution).unwrap_or_default();
@@ -328,17 +329,22 @@ impl Handle {
         let core = &self.0.core;
         let now = core.now();
         let (signs, ahead) = {
-            let board = core.board();
+            let mut board = core.board();
             let signs = board.pulse(id).map(|p| p.signs()).unwrap_or_default();
-            (signs, board.ahead(id))
+            (signs, board.ahead(id, now))
         };
         let runner = state.lease.as_ref().and_then(|lease| {
             let all = evidence::runners(core, namespace, None);
             let seen = all.iter().find(|s| s.runner.info.id == lease.runner.id)?;
             Some(evidence::describe_one(seen, now))
         });
-        let dispatch = self.dispatch(namespace, &state.spec.queue);
-        Ok(explain(&state, &Around { now, signs, dispatch, ahead, runner }))
+        let (key, of) =
+            ((namespace.clone(), state.spec.queue.clone()), &state.spec.concurrency_key);
+        let dispatch = evidence::dispatch(core, &key, of.as_ref());
+        let waits = (state.phase == Phase::Pending && state.due <= now).then_some(state.due);
+        let facts =
+            waits.map(|due| evidence::of_hold(core, &key, of.as_ref(), due)).unwrap_or_default();
+        Ok(explain(&state, &Around { now, signs, dispatch, facts, ahead, runner }))
     }
 
     /// The durable state, from the log: for rare questions.
@@ -549,9 +555,9 @@ impl Handle {
 
     // ---- the operator's side -------------------------------------------------------------
 
-    /// Who could take something from a queue now.
-    pub fn dispatch(&self, namespace: &Namespace, queue: &Name) -> Dispatch {
-        evidence::dispatch(&self.0.core, namespace, queue)
+    /// Who could take something from a queue now, of this concurrency key where one is given.
+    pub fn dispatch(&self, namespace: &Namespace, queue: &Name, of: Option<&Name>) -> Dispatch {
+        evidence::dispatch(&self.0.core, &(namespace.clone(), queue.clone()), of)
     }
 
     /// Every queue that holds something or that a runner has asked.
@@ -577,9 +583,37 @@ impl Handle {
         known.then(|| self.queue_view(namespace, queue.clone()))
     }
 
+    /// Pauses or resumes a queue and changes its limits; durable when it returns. The queue need not
+    /// be known before.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] with every broken rule; then nothing has changed. [`Error::Overloaded`]
+    /// at the bound on queues that are set. Otherwise the outcome is unknown until it is asked for.
+    pub async fn configure_queue(
+        &self,
+        namespace: &Namespace,
+        queue: &Name,
+        patch: QueuePatch,
+    ) -> Result<QueueView, Error> {
+        self.ready()?;
+        let errors = patch.validate();
+        if !errors.is_empty() {
+            return Err(Rejection::Invalid { errors }.into());
+        }
+        let core = Arc::clone(&self.0.core);
+        let key = (namespace.clone(), queue.clone());
+        let configured = blocking(move || core.configure(&key, &patch)).await?;
+        if let Err(Error::StoreUnavailable(_)) = configured {
+            // The journal learns that the store is unhealthy, and brings it back.
+            self.0.directory.probe_store(namespace, Core::new_execution_id(Kind::Agent));
+        }
+        configured?;
+        Ok(self.queue_view(namespace, queue.clone()))
+    }
+
     fn queue_view(&self, namespace: &Namespace, queue: Name) -> QueueView {
         let core = &self.0.core;
-        let dispatch = self.dispatch(namespace, &queue);
+        let dispatch = self.dispatch(namespace, &queue, None);
         let key = (namespace.clone(), queue.clone());
         let figures = core.board().queue(&key, core.now());
         let (known, waiting) = {
@@ -587,14 +621,30 @@ impl Handle {
             let waiting = runners.of_queue(&key).filter(|r| r.offering > 0).count();
             (runners.of_queue(&key).count(), waiting)
         };
+        let QueueSettings { pause, limits } = figures.settings;
         QueueView {
             queue,
+            paused: pause.is_some(),
+            pause,
+            limits,
             depth: figures.depth,
             scheduled: figures.scheduled,
             in_progress: figures.in_progress,
+            held: figures.held_back,
             claims_waiting: waiting,
             oldest_age: figures.oldest_age,
             claim_latency_ms: figures.claim_latency_ms,
+            last_minute: Throughput {
+                entered: figures.entered.recent,
+                claimed: figures.claimed.recent,
+                ended: figures.ended.recent,
+            },
+            total: Throughput {
+                entered: figures.entered.total,
+                claimed: figures.claimed.total,
+                ended: figures.ended.total,
+            },
+            busiest_keys: figures.keys,
             runners_live: dispatch.runners_live,
             runners_known: known,
             dispatch,

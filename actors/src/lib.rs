@@ -5,6 +5,7 @@
 //! the rules themselves.
 
 pub mod board;
+pub mod bucket;
 pub mod clock;
 mod core;
 mod delivery;
@@ -17,7 +18,9 @@ mod handle;
 mod home;
 pub mod journal;
 mod last_words;
+pub mod lineup;
 mod live;
+mod queue;
 mod queues;
 pub mod recent;
 pub mod runners;

@@ -117,7 +117,7 @@ impl Queues {
                 continue; // It has no slot left: whoever asked learns that it was let go.
             }
             if !(ask.alive)() {
-                settle(&self.core, &taken);
+                settle(&self.core, key, &taken);
                 continue;
             }
             let (core, directory) = (Arc::clone(&self.core), Arc::clone(&self.directory));
@@ -143,7 +143,7 @@ impl Queues {
         let next = {
             let mut board = self.core.board();
             board.awaited(key, waiting.claims.len());
-            board.next_due(key)
+            board.next_due(key, self.core.now())
         };
         if waiting.claims.is_empty() {
             self.waiting.remove(key);
@@ -195,12 +195,15 @@ impl Handler<Ask> for Queues {
     }
 }
 
-fn settle(core: &Core, taken: &[ExecutionId]) {
-    for id in taken {
-        let key = core.board().settle(*id);
-        if let Some(key) = key {
-            core.stir_queue(key);
-        }
+fn settle(core: &Core, key: &QueueKey, taken: &[ExecutionId]) {
+    let now = core.now();
+    let may_go_on = {
+        let mut board = core.board();
+        let settled = taken.iter().map(|id| board.settle(key, *id, now));
+        settled.fold(false, |any, one| any | one)
+    };
+    if may_go_on {
+        core.stir_queue(key.clone());
     }
 }
 
@@ -212,22 +215,55 @@ pub(crate) async fn grant(
     ask: Ask,
     taken: Vec<ExecutionId>,
 ) -> Option<Ask> {
-    let namespace = ask.key.0.clone();
-    let claims = taken.iter().map(|id| claim(directory, &namespace, *id, &ask));
+    let key = ask.key.clone();
+    let namespace = &key.0;
+    let claims = taken.iter().map(|id| claim(directory, namespace, *id, &ask));
     let claimed = future::join_all(claims).await;
-    if claimed.iter().any(Result::is_err) {
-        tokio::time::sleep(PAUSE).await;
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for (id, claimed) in taken.iter().zip(&claimed) {
+        if claimed.is_ok() { known.push(*id) } else { unknown.push(*id) }
     }
     let granted: Vec<Granted> = claimed.into_iter().flatten().flatten().collect();
-    settle(core, &taken);
+    settle(core, &key, &known);
     ask.slots.give_back((taken.len() - granted.len()) as u32);
+    let mut waits_on = None;
     if granted.is_empty() {
-        return (!ask.granting.is_closed()).then_some(ask);
+        waits_on = Some(ask);
+    } else {
+        let (directory, namespace) = (Arc::clone(directory), namespace.clone());
+        // A claimant that has gone drops it, which releases the leases.
+        drop(ask.granting.send(Delivery { directory, namespace, granted }));
     }
-    let delivery = Delivery { directory: Arc::clone(directory), namespace, granted };
-    // A claimant that has gone drops it, which releases the leases.
-    drop(ask.granting.send(delivery));
-    None
+    if !unknown.is_empty() {
+        for id in &unknown {
+            until_known(core, directory, namespace, *id).await;
+        }
+        settle(core, &key, &unknown);
+    }
+    waits_on.filter(|ask| !ask.granting.is_closed())
+}
+
+/// A claim whose outcome is unknown keeps its place in the limits until the log says what became of
+/// it: otherwise another could take that place, and both turn out to be granted.
+async fn until_known(
+    core: &Core,
+    directory: &Arc<Directory>,
+    namespace: &Namespace,
+    id: ExecutionId,
+) {
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        if core.is_closing() {
+            return;
+        }
+        // A store that is well again has told the board what it knows.
+        if core.journal.healthy().is_ok()
+            && let Ok(_) | Err(Error::NotFound | Error::Corrupt(_) | Error::Rejected(_)) =
+                directory.show(namespace, id).await
+        {
+            return;
+        }
+    }
 }
 
 async fn claim(

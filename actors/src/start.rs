@@ -95,6 +95,9 @@ pub fn start(
                 tracing::error!(execution = %id, %error, "the log could not be read after the recovery");
             }
         }
+        if let Err(error) = core.read_queues() {
+            tracing::error!(%error, "what is set on queues could not be read after the recovery");
+        }
         core.changes.lose();
     }));
     let mut boot = restore(&core)?;
@@ -134,6 +137,8 @@ fn restore(core: &Core) -> Result<BootReport, StartError> {
     let now = core.now();
     core.started.store(now.0, Ordering::Relaxed);
     let not_before = now.plus(Span::from_std(core.config.supervision.boot_grace));
+    // Before anything stands in a queue.
+    core.read_queues()?;
     let mut boot = BootReport { epoch: core.store.meta().epoch, ..BootReport::default() };
     let mut board = core.board();
     core.store.live(&mut |standing| {

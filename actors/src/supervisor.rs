@@ -235,8 +235,9 @@ impl Actor for Supervisor {
             supervisor.directory.sweep();
             let core = &supervisor.core;
             evidence::forget_idle(core);
-            let old = core.now().0.saturating_sub_unsigned(evidence::retention(core).0);
-            core.board().forget_idle_queues(Timestamp(old));
+            let now = core.now();
+            let old = now.0.saturating_sub_unsigned(evidence::retention(core).0);
+            core.board().forget_idle_queues(Timestamp(old), now);
         });
         self.audit(usize::MAX, ctx);
         self.tick(ctx);

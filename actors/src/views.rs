@@ -2,10 +2,13 @@
 
 use bytes::Bytes;
 use heartline_execution::{
-    Checkpoint, Deadline, ExecutionId, Name, Phase, Rejection, Span, Timestamp, event::RunnerInfo,
+    Checkpoint, Deadline, ExecutionId, Name, Phase, QueueLimits, Rejection, Span, Timestamp,
+    event::RunnerInfo, queue::Pause,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+pub use crate::lineup::KeyFigures;
 
 /// Why a call had no effect, or an unknown one.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -133,7 +136,8 @@ pub struct Beat {
 pub struct Explanation {
     /// One sentence.
     pub summary: String,
-    /// Stable and machine-readable: `no_runner_ever`, `all_lost`, `all_full`, `starting`,
+    /// Stable and machine-readable: `no_runner_ever`, `all_lost`, `all_full`, `limit_held`,
+    /// `paused`, `starting`,
     /// `delayed`, `backing_off`, `waiting_for_input`, `heartbeat_late`, `not_progressing`,
     /// `running`, `runner_disconnected`, `cancelling`, `completed`, `failed`, `cancelled`.
     pub cause: String,
@@ -150,24 +154,49 @@ pub struct Explanation {
 pub struct QueueView {
     /// Its name.
     pub queue: Name,
-    /// Claimable now.
+    /// Whether it gives nothing out.
+    pub paused: bool,
+    /// Since when and why.
+    pub pause: Option<Pause>,
+    /// How much of it may be in progress, and how fast it may be claimed.
+    pub limits: QueueLimits,
+    /// Claimable now, were it not for a pause or a limit.
     pub depth: usize,
     /// Not yet due: delayed or backing off.
     pub scheduled: usize,
     /// Leased.
     pub in_progress: usize,
+    /// Of `depth`, those that a pause or a limit keeps from being claimed now.
+    pub held: usize,
     /// Claims waiting for work.
     pub claims_waiting: usize,
     /// Age of the oldest claimable execution.
     pub oldest_age: Option<Span>,
     /// Due → claimed, over the last claims; milliseconds.
     pub claim_latency_ms: Quantiles,
+    /// How often in the last 60 s.
+    pub last_minute: Throughput,
+    /// How often since the start, or since the queue is known.
+    pub total: Throughput,
+    /// The concurrency keys with most in progress, then most waiting; at most 10.
+    pub busiest_keys: Vec<KeyFigures>,
     /// Runners known to have polled it, alive now.
     pub runners_live: usize,
     /// All such runners.
     pub runners_known: usize,
     /// Who could take something now.
     pub dispatch: Dispatch,
+}
+
+/// What went through a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Throughput {
+    /// Came to wait in it: created, to be retried, or answered.
+    pub entered: u64,
+    /// Were claimed.
+    pub claimed: u64,
+    /// Came to an end, however they did.
+    pub ended: u64,
 }
 
 /// How a runner is.

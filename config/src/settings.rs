@@ -194,6 +194,8 @@ settings! {
         timeout_concurrency: usize = 256, Count(1, 65_536);
         /// Runners remembered; beyond it the longest lost is forgotten, and if none is, refused.
         max_runners: usize = 10_000, Count(1, 1_000_000);
+        /// Queues on which something is set, such as a pause or a limit; one more is refused.
+        max_queue_settings: usize = 10_000, Count(1, 1_000_000);
         /// Least time between two progress events of an execution; the last is never lost.
         progress_interval: Duration as "crate::form::span" = secs(1), Span(ms(10), secs(3600));
     }

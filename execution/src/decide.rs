@@ -559,9 +559,9 @@ impl<'a> Turn<'a> {
                     self.state.spec.queue,
                     late(timeouts.schedule_to_start)
                 );
+                let queue = &self.state.spec.queue;
                 let hint = format!(
-                    "Start a runner on this queue: heartline runner --queue {} -- CMD; or raise timeouts.schedule_to_start.",
-                    self.state.spec.queue
+                    "Start a runner on this queue: heartline runner --queue {queue} -- CMD; where it was paused or at a limit, see heartline queues get {queue}; or raise timeouts.schedule_to_start."
                 );
                 let error = failure(reason, message, &hint, true);
                 self.emit(EventBody::Failed(Failed { reason, error }));

@@ -167,6 +167,10 @@ impl Client {
         self.request(Method::POST, path)
     }
 
+    pub(crate) fn patch(&self, path: &str) -> Request<'_> {
+        self.request(Method::PATCH, path)
+    }
+
     /// `path` is made of literals and checked ids or names, so it needs no escaping.
     fn request(&self, method: Method, path: &str) -> Request<'_> {
         let mut url = self.base.clone();

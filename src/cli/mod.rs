@@ -21,6 +21,7 @@ mod logs;
 mod ls;
 mod output;
 mod problem;
+mod queue_changes;
 mod queues;
 mod resume;
 mod retry;
@@ -109,7 +110,7 @@ enum Command {
     Retry(retry::Args),
     /// Say why an execution is where it is, and what can be done.
     Explain(explain::Args),
-    /// List the queues.
+    /// List the queues, pause or resume one, set its limits.
     Queues(queues::Args),
     /// List the runners.
     Runners(runners::Args),

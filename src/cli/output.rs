@@ -157,6 +157,7 @@ impl Table {
         self.rows
             .iter()
             .map(|row| row.iter().enumerate().map(cell).collect::<Vec<_>>().join("  "))
+            .map(|line| line.trim_end().to_owned())
             .collect()
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use heartline_execution::{ExecutionId, Namespace, Standing, State};
+use heartline_execution::{ExecutionId, Name, Namespace, QueueSettings, Standing, State};
 
 use crate::{Append, Error, ExecutionStore, Listing, Meta, Page, PageLimits, Query, Refusal, Used};
 
@@ -151,6 +151,19 @@ impl<S: ExecutionStore> ExecutionStore for FaultyStore<S> {
 
     fn purge(&self, namespace: &Namespace, id: ExecutionId) -> Result<bool, Error> {
         self.write(|store| store.purge(namespace, id))
+    }
+
+    fn queues(&self, visit: &mut dyn FnMut(Namespace, Name, QueueSettings)) -> Result<(), Error> {
+        self.read(|store| store.queues(visit))
+    }
+
+    fn set_queue(
+        &self,
+        namespace: &Namespace,
+        queue: &Name,
+        settings: &QueueSettings,
+    ) -> Result<(), Error> {
+        self.write(|store| store.set_queue(namespace, queue, settings))
     }
 
     fn meta(&self) -> Meta {

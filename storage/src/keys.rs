@@ -3,7 +3,7 @@
 //! Each key starts with its namespace behind a length byte, so that no namespace's rows can run
 //! into another's, and byte order is the logical order of what follows: execution, then seq.
 
-use heartline_execution::{ExecutionId, Namespace};
+use heartline_execution::{ExecutionId, Name, Namespace};
 
 use crate::codec::{Fields, ID_LEN, push_id};
 
@@ -78,6 +78,20 @@ pub(crate) fn lifecycle(namespace: &Namespace, id: ExecutionId, seq: u64) -> Vec
     key
 }
 
+/// `queues`: what is set on one.
+pub(crate) fn queue(namespace: &Namespace, queue: &Name) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + namespace.as_str().len() + queue.as_str().len());
+    push_namespace(&mut key, namespace);
+    key.extend_from_slice(queue.as_str().as_bytes());
+    key
+}
+
+/// The inverse of [`queue`].
+pub(crate) fn split_queue(key: &[u8]) -> Option<(Namespace, Name)> {
+    let (namespace, rest) = split_namespace(key)?;
+    Some((namespace, Name::new(std::str::from_utf8(rest).ok()?).ok()?))
+}
+
 /// `idempotency`: a client's key.
 pub(crate) fn idempotency(namespace: &Namespace, client_key: &str) -> Vec<u8> {
     let mut key = Vec::with_capacity(1 + namespace.as_str().len() + client_key.len());
@@ -146,8 +160,10 @@ mod tests {
             prop_assert_eq!(&key, &event(&ns, id, seq));
             prop_assert_eq!(super::seq(&key), Some(seq));
             let (found, rest) = split_namespace(&key).unwrap();
-            prop_assert_eq!(found, ns);
+            prop_assert_eq!(&found, &ns);
             prop_assert_eq!(Fields(rest).id(), Some(id));
+            let of_queue = queue(&ns, &found);
+            prop_assert_eq!(split_queue(&of_queue), Some((ns.clone(), ns)));
         }
     }
 }

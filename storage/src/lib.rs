@@ -17,6 +17,7 @@ mod logfile;
 mod memory;
 mod open;
 mod options;
+mod queues;
 mod reads;
 mod record;
 mod rocks;
@@ -28,7 +29,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use heartline_execution::{
-    ExecutionId, Kind, Name, Namespace, Phase, Standing, State, Timestamp, event::Private,
+    ExecutionId, Kind, Name, Namespace, Phase, QueueSettings, Standing, State, Timestamp,
+    event::Private,
 };
 
 pub use faulty::FaultyStore;
@@ -314,6 +316,21 @@ pub trait ExecutionStore: Send + Sync + 'static {
     /// Forgets a terminal execution: events, snapshot, list rows, idempotency key. Synced. Refuses
     /// nothing: the caller has checked that it is over. Returns whether it existed.
     fn purge(&self, namespace: &Namespace, id: ExecutionId) -> Result<bool, Error>;
+
+    /// Every queue on which something is set, in no order.
+    fn queues(&self, visit: &mut dyn FnMut(Namespace, Name, QueueSettings)) -> Result<(), Error>;
+
+    /// Makes what is set on a queue durable, synced. Default settings leave nothing behind.
+    ///
+    /// # Errors
+    /// On [`Error`] the outcome is unknown, and the store is unhealthy as after a failed
+    /// [`ExecutionStore::commit`].
+    fn set_queue(
+        &self,
+        namespace: &Namespace,
+        queue: &Name,
+        settings: &QueueSettings,
+    ) -> Result<(), Error>;
 
     /// Format and epoch.
     fn meta(&self) -> Meta;

@@ -9,7 +9,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use heartline_execution::{Event, ExecutionId, Namespace, Place, Standing, State, state::apply};
+use heartline_execution::{
+    Event, ExecutionId, Name, Namespace, Place, QueueSettings, Standing, State, state::apply,
+};
 
 use crate::fence::Fence;
 use crate::{
@@ -35,6 +37,7 @@ struct Disk {
     epoch: u64,
     logs: BTreeMap<Key, Log>,
     used: HashMap<(Namespace, String), Used>,
+    queues: BTreeMap<(Namespace, Name), QueueSettings>,
 }
 
 /// Keeps executions for as long as somebody holds it.
@@ -264,6 +267,28 @@ impl ExecutionStore for MemoryStore {
             }
         }
         Ok(true)
+    }
+
+    fn queues(&self, visit: &mut dyn FnMut(Namespace, Name, QueueSettings)) -> Result<(), Error> {
+        let queues = self.disk()?.queues.clone();
+        queues.into_iter().for_each(|((namespace, queue), set)| visit(namespace, queue, set));
+        Ok(())
+    }
+
+    fn set_queue(
+        &self,
+        namespace: &Namespace,
+        queue: &Name,
+        settings: &QueueSettings,
+    ) -> Result<(), Error> {
+        let mut disk = self.disk()?;
+        let key = (namespace.clone(), queue.clone());
+        if settings.is_default() {
+            disk.queues.remove(&key);
+        } else {
+            disk.queues.insert(key, settings.clone());
+        }
+        Ok(())
     }
 
     fn meta(&self) -> Meta {

@@ -43,13 +43,15 @@ pub(crate) const EXECUTIONS: &str = "executions";
 pub(crate) const LIVE: &str = "live";
 /// List indexes.
 pub(crate) const LISTS: &str = "lists";
+/// What is set on queues.
+pub(crate) const QUEUES: &str = "queues";
 /// What each client key was used for.
 pub(crate) const IDEMPOTENCY: &str = "idempotency";
 /// Epoch.
 pub(crate) const META: &str = "meta";
 
 /// Every column family of this format, next to RocksDB's own `default`, which stays empty.
-const FAMILIES: [&str; 6] = [EVENTS, EXECUTIONS, LIVE, LISTS, IDEMPOTENCY, META];
+const FAMILIES: [&str; 7] = [EVENTS, EXECUTIONS, LIVE, LISTS, QUEUES, IDEMPOTENCY, META];
 
 /// Files of RocksDB's own log kept for a person; each at most [`INFO_LOG_BYTES`].
 const INFO_LOGS: usize = 3;

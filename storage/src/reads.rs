@@ -28,16 +28,19 @@ pub(crate) struct Families<'a> {
 
 impl<'a> Families<'a> {
     pub(crate) fn of(db: &'a DB) -> Result<Self, Error> {
-        let family =
-            |name| db.cf_handle(name).ok_or_else(|| Error::Io(format!("no column family {name}")));
         Ok(Self {
-            events: family(EVENTS)?,
-            executions: family(EXECUTIONS)?,
-            live: family(LIVE)?,
-            lists: family(LISTS)?,
-            idempotency: family(IDEMPOTENCY)?,
+            events: family(db, EVENTS)?,
+            executions: family(db, EXECUTIONS)?,
+            live: family(db, LIVE)?,
+            lists: family(db, LISTS)?,
+            idempotency: family(db, IDEMPOTENCY)?,
         })
     }
+}
+
+/// One of the column families.
+pub(crate) fn family<'a>(db: &'a DB, name: &str) -> Result<&'a ColumnFamily, Error> {
+    db.cf_handle(name).ok_or_else(|| Error::Io(format!("no column family {name}")))
 }
 
 /// RocksDB's errors in the contract's words.

@@ -11,7 +11,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
 };
 
-use heartline_execution::{ExecutionId, Namespace, Standing, State};
+use heartline_execution::{ExecutionId, Name, Namespace, QueueSettings, Standing, State};
 use rocksdb::DB;
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     disk, keys,
     open::{Claim, next_epoch, probe},
     options::Options,
+    queues,
     reads::{Families, Reader, failed},
     standing,
 };
@@ -241,6 +242,22 @@ impl ExecutionStore for RocksStore {
         };
         let this = std::iter::once((namespace.clone(), id));
         self.write(&mut writer, this, |writer, db| writer.apply(db, rows)).map(|()| true)
+    }
+
+    fn queues(&self, visit: &mut dyn FnMut(Namespace, Name, QueueSettings)) -> Result<(), Error> {
+        self.read(|db| queues::read(db, visit))
+    }
+
+    fn set_queue(
+        &self,
+        namespace: &Namespace,
+        queue: &Name,
+        settings: &QueueSettings,
+    ) -> Result<(), Error> {
+        let mut writer = self.writer();
+        self.write(&mut writer, std::iter::empty(), |writer, db| {
+            writer.apply(db, queues::stage(db, namespace, queue, settings)?)
+        })
     }
 
     fn meta(&self) -> Meta {

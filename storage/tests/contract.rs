@@ -2,7 +2,7 @@
 
 mod story;
 
-use heartline_execution::{ExecutionId, Kind, Name, Phase, Timestamp};
+use heartline_execution::{ExecutionId, Kind, Name, Phase, QueueLimits, QueueSettings, Timestamp};
 use heartline_storage::{
     Append, Cursor, Error, ExecutionStore, FaultyStore, MemoryStore, Options, PageLimits, Query,
     Refusal, RocksStore,
@@ -97,6 +97,7 @@ for_every_store!(
     a_restart_keeps_all_that_was_committed_and_counts_an_epoch,
     recovery_of_a_healthy_store_changes_nothing,
     the_terminal_head_is_still_guarded,
+    what_is_set_on_a_queue_stays_until_it_is_set_otherwise,
 );
 
 fn whole_life(store: &dyn ExecutionStore, namespace: &str, n: u32) -> Story {
@@ -522,6 +523,37 @@ fn a_purged_execution_is_gone_everywhere_and_its_neighbours_are_not(fixture: imp
     assert_eq!(outcome, [Err(Refusal::Moved { expected: 3, actual: 0 })]);
     let fixture = fixture.restart();
     Story::new("default", 2).expect_in(fixture.store());
+}
+
+fn queues(store: &dyn ExecutionStore) -> Vec<(Name, Name, QueueSettings)> {
+    let mut found = Vec::new();
+    store.queues(&mut |namespace, queue, set| found.push((namespace, queue, set))).unwrap();
+    found.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+    found
+}
+
+fn what_is_set_on_a_queue_stays_until_it_is_set_otherwise(fixture: impl Fixture) {
+    let store = fixture.store();
+    let name = |text| Name::new(text).unwrap();
+    let (a, ab) = (name("a"), name("ab"));
+    assert_eq!(queues(store), []);
+    let limits = |max_in_progress| QueueSettings {
+        limits: QueueLimits { max_in_progress, ..QueueLimits::default() },
+        ..QueueSettings::default()
+    };
+    store.set_queue(&a, &name("bb"), &limits(Some(1))).unwrap();
+    store.set_queue(&ab, &name("b"), &limits(Some(2))).unwrap();
+    store.set_queue(&a, &name("c"), &limits(Some(3))).unwrap();
+    store.set_queue(&a, &name("bb"), &limits(Some(4))).unwrap();
+    let expected = [
+        (a.clone(), name("bb"), limits(Some(4))),
+        (a.clone(), name("c"), limits(Some(3))),
+        (ab, name("b"), limits(Some(2))),
+    ];
+    assert_eq!(queues(store), expected);
+    store.set_queue(&a, &name("c"), &QueueSettings::default()).unwrap();
+    let fixture = fixture.restart();
+    assert_eq!(queues(fixture.store()), [expected[0].clone(), expected[2].clone()]);
 }
 
 fn a_long_log_is_purged_as_a_whole(fixture: impl Fixture) {

@@ -43,6 +43,10 @@ impl Request {
         Self { method: Method::POST, body: Some(body.to_string()), ..Self::get(path) }
     }
 
+    pub(crate) fn patch(path: &str, body: &Value) -> Self {
+        Self { method: Method::PATCH, body: Some(body.to_string()), ..Self::get(path) }
+    }
+
     pub(crate) fn with(mut self, header: &'static str, value: impl ToString) -> Self {
         self.headers.push((header, value.to_string()));
         self

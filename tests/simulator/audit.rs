@@ -2,8 +2,10 @@
 //! nothing may be in limbo.
 
 use heartline_actors::board::QueueKey;
+use std::collections::BTreeSet;
+
 use heartline_execution::{
-    ExecutionId, Phase, Place, Span, Standing, State, Timestamp, event::Event, state,
+    ExecutionId, Phase, Place, QueueSettings, Span, Standing, State, Timestamp, event::Event, state,
 };
 use heartline_storage::{Cursor, ExecutionStore, Query, Stored};
 
@@ -43,23 +45,85 @@ impl Checks {
         upto.filter(|record| record.lifecycle).last().map_or(0, |record| record.seq)
     }
 
-    /// A queue gave out `taken`: it must be the best there was.
+    /// A queue gave out `taken`: it must be one whose turn it could be, within the limits.
     pub(crate) fn taken(&mut self, key: &QueueKey, now: Timestamp, taken: Option<ExecutionId>) {
-        let best = self.live.iter().filter_map(|id| {
-            let known = &self.known[id];
+        let set = self.settings(key);
+        let full = set.limits.max_in_progress.is_some_and(|most| self.out(key, None) >= most);
+        let shut = full || set.pause.is_some();
+        let place = |id: &ExecutionId| {
+            let shadow = &self.known[id].shadow;
+            (-shadow.priority, shadow.key.clone(), shadow.due, *id)
+        };
+        let open = self.live.iter().filter(|id| {
+            let known = &self.known[*id];
             let shadow = &known.shadow;
-            let here = shadow.phase == Some(Phase::Pending)
+            let at_limit = |name: &String| {
+                let most = set.limits.key_max_in_progress;
+                most.is_some_and(|most| self.out(key, Some(name)) >= most)
+            };
+            shadow.phase == Some(Phase::Pending)
                 && shadow.queue == key.1.as_str()
                 && known.namespace == key.0
                 && shadow.due <= now
-                && !self.claiming.contains(id);
-            here.then_some((-shadow.priority, shadow.due, *id))
+                && !self.claiming.contains(*id)
+                && !shadow.key.as_ref().is_some_and(at_limit)
         });
-        let best = best.min().map(|(.., id)| id);
-        self.claim(Invariant::D, best == taken, || {
-            format!("queue {key:?} gave {taken:?}; by the log it is {best:?}'s turn")
+        let open: Vec<_> = open.map(place).filter(|_| !shut).collect();
+        let first = open.iter().map(|(priority, ..)| *priority).min();
+        // Which of the keys it is is the line-up's own test; of each only its oldest may be.
+        let heads = open.iter().filter(|(priority, name, due, id)| {
+            let older =
+                |(p, n, d, i): &(_, _, _, _)| (p, n) == (priority, name) && (d, i) < (due, id);
+            Some(*priority) == first && !open.iter().any(older)
+        });
+        let heads: Vec<ExecutionId> = heads.map(|(.., id)| *id).collect();
+        let right = match taken {
+            Some(id) => heads.contains(&id),
+            None => heads.is_empty(),
+        };
+        self.claim(Invariant::D, right, || {
+            format!("queue {key:?} gave {taken:?}; by the log it is the turn of one of {heads:?}")
         });
         self.claiming.extend(taken);
+    }
+
+    /// What an operator was told is set on a queue.
+    pub(crate) fn settings(&self, key: &QueueKey) -> QueueSettings {
+        self.queues.get(key).cloned().unwrap_or_default()
+    }
+
+    /// Leases and claims under way of a queue, or of one key in it, by the log.
+    fn out(&self, key: &QueueKey, of: Option<&String>) -> u32 {
+        // A claim keeps its slot until it is settled, also of an execution that is over meanwhile.
+        let out = self.live.union(&self.claiming).filter(|id| {
+            self.known.get(*id).is_some_and(|known| {
+                known.namespace == key.0
+                    && known.shadow.queue == key.1.as_str()
+                    && (of.is_none() || known.shadow.key.as_ref() == of)
+                    && (known.shadow.tenure.is_some() || self.claiming.contains(*id))
+            })
+        });
+        u32::try_from(out.count()).expect("a few")
+    }
+
+    /// The leases of each queue are within its limits, or have been fewer and fewer since those
+    /// came down.
+    pub(crate) fn audit_limits(&mut self) {
+        for key in self.queues.keys().cloned().collect::<Vec<_>>() {
+            let limits = self.settings(&key).limits;
+            let keys: BTreeSet<_> =
+                self.live.iter().filter_map(|id| self.known[id].shadow.key.clone()).collect();
+            let within = |out: u32, most: Option<u32>| most.is_none_or(|most| out <= most);
+            let all = within(self.out(&key, None), limits.max_in_progress)
+                && keys
+                    .iter()
+                    .all(|of| within(self.out(&key, Some(of)), limits.key_max_in_progress));
+            if all {
+                self.above_limits.remove(&key);
+            }
+            let excused = self.above_limits.contains(&key);
+            self.claim(Invariant::H, all || excused, || format!("{key:?} is above {limits:?}"));
+        }
     }
 }
 
@@ -87,7 +151,7 @@ impl World {
         let live = self.env.checks.live.len() as u64;
         let rounds = live / self.env.settings.timeouts as u64;
         self.env.checks.allow_late(Span(LATE.0 + rounds * ROUND.0));
-        let Some(server) = self.server.as_ref().filter(|server| server.is_healthy()) else {
+        let Some(server) = self.server.as_mut().filter(|server| server.is_healthy()) else {
             return;
         };
         let (checks, now) = (&mut self.env.checks, self.env.now);
@@ -108,6 +172,7 @@ impl World {
             }
         }
         checks.claim(Invariant::J, overdue.is_none(), || overdue.unwrap_or_default());
+        checks.audit_limits();
         let unreported = checks.live.iter().find_map(|id| checks.late_report(*id));
         checks.claim(Invariant::A, unreported.is_none(), || unreported.unwrap_or_default());
         if now > checks.excused_until.plus(PATIENCE) {
@@ -146,7 +211,7 @@ impl World {
 
     /// Board and live index against the log.
     fn audit_board(&mut self) {
-        let Some(server) = self.server.as_ref() else { return };
+        let Some(server) = self.server.as_mut() else { return };
         let checks = &mut self.env.checks;
         let mut indexed: Vec<Standing> = Vec::new();
         let read = self.env.disk.store().live(&mut |standing| indexed.push(standing));
@@ -177,8 +242,9 @@ impl World {
             }
         }
         let now = self.env.now;
-        let keys = server.board.queue_keys().map(|key| server.board.queue(key, now));
-        let held = keys.fold((0, 0), |(all, out), queue| {
+        let keys: Vec<_> = server.board.queue_keys().cloned().collect();
+        let held = keys.iter().fold((0, 0), |(all, out), key| {
+            let queue = server.board.queue(key, now);
             (all + queue.depth + queue.scheduled, out + queue.in_progress)
         });
         let claiming = checks.claiming.iter().filter(|id| {

@@ -6,9 +6,10 @@ use std::{
     fmt,
 };
 
+use heartline_actors::board::QueueKey;
 use heartline_execution::{
-    Command, DeadlineKind, ExecutionId, LeaseId, Namespace, Rejection, Reply, Span, Timestamp,
-    command::Condition,
+    Command, DeadlineKind, ExecutionId, LeaseId, Namespace, QueueSettings, Rejection, Reply, Span,
+    Timestamp, command::Condition,
 };
 use heartline_storage::{Append, Record, Stored};
 use serde_json::Value;
@@ -113,6 +114,10 @@ pub(crate) struct Checks {
     /// Had two writers at once: the one that loses the race may still refuse calls by what it
     /// believes, until it hears of it. It must not write, nor acknowledge what is not so.
     pub(super) contested: BTreeSet<ExecutionId>,
+    /// What operators were told is set.
+    pub(super) queues: BTreeMap<QueueKey, QueueSettings>,
+    /// Queues whose limits have come below what was in progress.
+    pub(super) above_limits: BTreeSet<QueueKey>,
     /// Taken out of their queues by a claim that is not settled.
     pub(super) claiming: BTreeSet<ExecutionId>,
 }

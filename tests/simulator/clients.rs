@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use heartline_execution::{
-    Command, ExecutionId, Kind, LeaseId, Name, Namespace, Phase, Span, Spec,
+    Command, ExecutionId, Kind, LeaseId, Name, Namespace, Phase, QueuePatch, Span, Spec,
     command::TimeoutPatch,
     event::RunnerInfo,
     spec::{Retry, Timeouts},
@@ -39,7 +39,8 @@ impl World {
             48..66 => self.answer_a_question(),
             66..80 => self.update_any(),
             80..90 => self.nonsense(),
-            90..95 => self.purge_one(),
+            90..94 => self.purge_one(),
+            94 => self.set_a_queue(),
             _ => {
                 let refused = words::garbage_is_refused(&mut self.env.chance);
                 self.env.checks.claim(Invariant::I, refused, || "garbage was accepted".to_owned());
@@ -78,10 +79,35 @@ impl World {
             input: env.chance.one_in(2).then(|| words::marked(0)),
             labels: BTreeMap::from([("colour".to_owned(), label.to_owned())]),
             priority: [0, 0, 5, -5][env.chance.below(4)],
+            concurrency_key: [None, Some("ann"), Some("bob")][env.chance.below(3)]
+                .map(|key| Name::new(key).expect("a valid name")),
             timeouts,
             retry,
             start_at: env.chance.one_in(6).then(|| env.now.plus(env.millis(0, 300))),
             ..Spec::new(kind, ["summarise", "translate"][env.chance.below(2)])
+        }
+    }
+
+    /// An operator pauses, resumes or limits one of the queues that are asked.
+    fn set_a_queue(&mut self) {
+        let namespace = self.namespaces[usize::from(self.env.chance.one_in(4))].clone();
+        let key = (namespace, self.queues[self.env.chance.below(2)].clone());
+        let chance = &mut self.env.chance;
+        let patch = match chance.below(4) {
+            0 => QueuePatch { paused: Some(true), ..QueuePatch::default() },
+            1 => QueuePatch { paused: Some(false), ..QueuePatch::default() },
+            _ => QueuePatch {
+                max_in_progress: Some([None, Some(1), Some(3), Some(8)][chance.below(4)]),
+                key_max_in_progress: Some([None, Some(1), Some(2)][chance.below(3)]),
+                ..QueuePatch::default()
+            },
+        };
+        let paused = patch.paused == Some(true);
+        self.env.send(Happening::Configure { key: key.clone(), patch: Box::new(patch) });
+        if paused {
+            let patch = QueuePatch { paused: Some(false), ..QueuePatch::default() };
+            let wait = self.env.millis(20, 300);
+            self.env.after(wait, Happening::Configure { key, patch: Box::new(patch) });
         }
     }
 

@@ -82,7 +82,7 @@ const FAULTS: [&str; 16] = [
     "unknown outcome not in the log",
 ];
 
-const MOMENTS: [&str; 30] = [
+const MOMENTS: [&str; 34] = [
     "actor went home",
     "actor built from the log",
     "actor waited for what a dead one had decided",
@@ -101,6 +101,10 @@ const MOMENTS: [&str; 30] = [
     "lease granted to nobody",
     "claim came to nothing",
     "claim waited for a due time",
+    "claim of unknown outcome settled later",
+    "queue paused",
+    "queue resumed",
+    "queue limited",
     "idempotent replay",
     "runner back after a restart",
     "timeout tried again",

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use heartline_actors::board::QueueKey;
 use heartline_execution::{
-    Command, ExecutionId, LeaseId, Reply, Span, Timestamp, event::RunnerInfo,
+    Command, ExecutionId, LeaseId, QueuePatch, Reply, Span, Timestamp, event::RunnerInfo,
 };
 
+use heartline_storage::ExecutionStore;
+
 use super::{
+    checks::Invariant,
     env::Env,
     server::{Answer, Ask, Refused, Server},
     world::{Asker, Happening},
@@ -22,7 +25,6 @@ pub(crate) struct Claimant {
     pub(crate) info: RunnerInfo,
     pub(crate) slots: u32,
     pub(crate) key: QueueKey,
-    pub(crate) since: Timestamp,
 }
 
 /// A lease on its way to its runner.
@@ -51,6 +53,8 @@ pub(crate) struct Queues {
     last_round: u64,
     /// Polls whose runners have gone.
     closed: BTreeSet<u64>,
+    /// Since when a queue has had something for a claim that waits.
+    gives_since: BTreeMap<QueueKey, Timestamp>,
 }
 
 impl Server {
@@ -118,7 +122,7 @@ impl Server {
             self.queues.timers.remove(key);
             return;
         }
-        let Some(due) = self.board.next_due(key) else { return };
+        let Some(due) = self.board.next_due(key, env.now) else { return };
         if self.queues.timers.insert(key.clone(), due) != Some(due) {
             let happening = Happening::CameDue { epoch: self.epoch, key: key.clone() };
             env.after(due.since(env.now), happening);
@@ -156,10 +160,17 @@ impl Server {
         else {
             return;
         };
-        for id in &taken {
-            env.checks.claiming.remove(id);
-        }
-        let stirred: Vec<_> = taken.iter().filter_map(|id| self.board.settle(*id)).collect();
+        let key = claimant.key.clone();
+        let may_go_on = if failed {
+            // Perhaps one of them was granted: it keeps its slot until the log says.
+            let pause = env.millis(5, 50);
+            let unsettled =
+                Happening::Settle { epoch: self.epoch, key: key.clone(), ids: taken.clone() };
+            env.after(pause, unsettled);
+            false
+        } else {
+            self.settle(env, &key, &taken)
+        };
         let gone = self.queues.closed.contains(&claimant.serial);
         if granted.is_empty() {
             env.coverage.moment("claim came to nothing");
@@ -178,9 +189,50 @@ impl Server {
             let (runner, serial) = (claimant.runner, claimant.serial);
             env.send(Happening::Granted { runner, serial, epoch: self.epoch, granted });
         }
-        for key in stirred {
+        if may_go_on {
             self.pump(env, &key);
         }
+    }
+
+    fn settle(&mut self, env: &mut Env, key: &QueueKey, ids: &[ExecutionId]) -> bool {
+        let settle = |id: &ExecutionId| {
+            env.checks.claiming.remove(id);
+            self.board.settle(key, *id, env.now)
+        };
+        ids.iter().map(settle).fold(false, |any, one| any | one)
+    }
+
+    /// Claims whose outcome was unknown, once the store is well and nothing of them is on its way.
+    pub(crate) fn settle_later(&mut self, env: &mut Env, key: QueueKey, ids: Vec<ExecutionId>) {
+        if !self.is_healthy() || self.has_on_its_way(&ids) {
+            let pause = env.millis(5, 50);
+            env.after(pause, Happening::Settle { epoch: self.epoch, key, ids });
+            return;
+        }
+        env.coverage.moment("claim of unknown outcome settled later");
+        if self.settle(env, &key, &ids) {
+            self.pump(env, &key);
+        }
+    }
+
+    /// An operator sets something on a queue: on disk, then on the board, then told.
+    pub(crate) fn configure(&mut self, env: &mut Env, key: &QueueKey, patch: &QueuePatch) {
+        if !self.is_healthy() {
+            return;
+        }
+        let mut settings = self.board.settings(key);
+        patch.apply(&mut settings, env.now);
+        let kept = env.disk.store().set_queue(&key.0, &key.1, &settings);
+        env.checks.claim(Invariant::G, kept.is_ok(), || format!("{key:?}: {kept:?}"));
+        self.board.configure(key, settings.clone(), env.now);
+        env.coverage.moment(match (settings.pause.is_some(), patch.paused) {
+            (true, Some(_)) => "queue paused",
+            (_, Some(_)) => "queue resumed",
+            (_, None) => "queue limited",
+        });
+        env.checks.queues.insert(key.clone(), settings);
+        env.checks.above_limits.insert(key.clone());
+        self.pump(env, key);
     }
 
     /// Leases that nobody is there to take go back at once.
@@ -201,17 +253,22 @@ impl Server {
     }
 
     /// Claims that wait although their queue has something to give, for longer than `patience`.
-    pub(crate) fn neglected(&self, now: Timestamp, patience: Span) -> Option<String> {
-        let old = |claimant: &&Claimant| {
-            !self.queues.closed.contains(&claimant.serial) && now.since(claimant.since) > patience
-        };
-        let waiting = self.queues.waiting.iter();
-        let claimant = waiting.filter_map(|(key, claims)| {
-            let figures = self.board.queue(key, now);
-            let idle = figures.oldest_age.is_some_and(|age| age > patience);
-            claims.iter().find(old).filter(|_| idle)
-        });
-        claimant.map(|claimant| format!("{claimant:?} waits at a full queue")).next()
+    pub(crate) fn neglected(&mut self, now: Timestamp, patience: Span) -> Option<String> {
+        let mut neglected = None;
+        for (key, claims) in &self.queues.waiting {
+            let waits = |claimant: &&Claimant| !self.queues.closed.contains(&claimant.serial);
+            let claimant = claims.iter().find(waits);
+            let gives = self.board.next_due(key, now).is_some_and(|at| at <= now);
+            let (Some(claimant), true) = (claimant, gives) else {
+                self.queues.gives_since.remove(key);
+                continue;
+            };
+            let since = *self.queues.gives_since.entry(key.clone()).or_insert(now);
+            if now.since(since) > patience {
+                neglected = Some(format!("{claimant:?} waits, and there is something to claim"));
+            }
+        }
+        neglected
     }
 
     pub(crate) fn claims_waiting(&self) -> usize {

@@ -103,7 +103,6 @@ impl World {
                 info: it.info.clone(),
                 slots: u32::try_from(free).expect("a few"),
                 key: it.key.clone(),
-                since: self.env.now,
             };
             self.env.send(Happening::Claim(claimant));
         }

@@ -117,6 +117,20 @@ impl Server {
         let mut board = Board::default();
         let mut leases_at_start = 0;
         let now = env.now;
+        let mut queues = Vec::new();
+        let set = store.queues(&mut |ns, queue, set| queues.push(((ns, queue), set)));
+        env.checks.claim(Invariant::A, set.is_ok(), || format!("the queues: {set:?}"));
+        for (key, settings) in queues {
+            board.configure(&key, settings, now);
+        }
+        for key in env.checks.queues.keys() {
+            let (told, kept) = (env.checks.settings(key), board.settings(key));
+            if told != kept {
+                let what = format!("{key:?} was set to {told:?}, and is {kept:?} after a start");
+                env.checks.claim(Invariant::A, false, || what);
+                break;
+            }
+        }
         let read = store.live(&mut |standing| {
             leases_at_start += usize::from(standing.held().is_some());
             board.restore(standing, now, not_before);
@@ -513,6 +527,11 @@ impl Server {
 
     pub(crate) fn is_healthy(&self) -> bool {
         self.healthy
+    }
+
+    /// Whether anything of these executions is still to be written.
+    pub(crate) fn has_on_its_way(&self, ids: &[ExecutionId]) -> bool {
+        self.journal.iter().any(|entry| ids.contains(&entry.append.id))
     }
 
     pub(crate) fn waiting_appends(&self) -> usize {

@@ -34,6 +34,8 @@ pub(crate) struct Shadow {
     timeouts: Value,
     pub(crate) priority: i64,
     pub(crate) queue: String,
+    /// Its concurrency key.
+    pub(crate) key: Option<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) reason: Option<String>,
     /// When timeouts were last set or armed anew: one that was made shorter, or that could not be
@@ -79,6 +81,7 @@ impl Shadow {
                 self.timeouts = data["timeouts"].clone();
                 self.priority = data["priority"].as_i64().unwrap_or(0);
                 self.queue = data["queue"].as_str().ok_or_else(missing)?.to_owned();
+                self.key = data["concurrency_key"].as_str().map(str::to_owned);
             }
             "execution.started" => {
                 if self.phase != Some(Phase::Pending) || at < self.due {
@@ -267,6 +270,7 @@ impl Shadow {
             && u64::from(standing.attempt) == self.attempt
             && i64::from(standing.priority) == self.priority
             && standing.queue.as_str() == self.queue
+            && standing.concurrency_key.as_ref().map(|key| key.as_str()) == self.key.as_deref()
             && mine == theirs;
         (!same).then(|| format!("the log says {self:?}, the standing {standing:?}"))
     }

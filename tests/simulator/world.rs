@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use heartline_actors::board::{Due, QueueKey};
-use heartline_execution::{ExecutionId, LeaseId, Name, Namespace, Span, Spec, Timestamp};
+use heartline_execution::{
+    ExecutionId, LeaseId, Name, Namespace, QueuePatch, Span, Spec, Timestamp,
+};
 use heartline_storage::Idempotency;
 
 use super::{
@@ -55,6 +57,8 @@ pub(crate) enum Happening {
     Recover { epoch: u64 },
     Tick { epoch: u64, timer: u64 },
     CameDue { epoch: u64, key: QueueKey },
+    Settle { epoch: u64, key: QueueKey, ids: Vec<ExecutionId> },
+    Configure { key: QueueKey, patch: Box<QueuePatch> },
     ReportIsDue { epoch: u64, id: ExecutionId, generation: u64 },
     Purge { namespace: Namespace, id: ExecutionId },
     Sweep,
@@ -237,6 +241,12 @@ impl World {
             }
             Happening::CameDue { epoch, key } => {
                 self.at(epoch, |server, env| server.came_due(env, &key));
+            }
+            Happening::Settle { epoch, key, ids } => {
+                self.at(epoch, |server, env| server.settle_later(env, key, ids));
+            }
+            Happening::Configure { key, patch } => {
+                self.at(self.epochs, |server, env| server.configure(env, &key, &patch));
             }
             Happening::ReportIsDue { epoch, id, generation } => {
                 self.at(epoch, |server, env| server.report_is_due(env, id, generation));

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, sync::atomic::AtomicU64, time::Duration};
 
-use heartline_actors::{Latency, SupervisorView};
+use heartline_actors::{Latency, QueueView, SupervisorView};
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet, text::encode},
     metrics::{MetricType, counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -108,7 +108,12 @@ impl Metrics {
     }
 
     /// The OpenMetrics text.
-    pub(crate) fn encode(&self, view: &SupervisorView, ready: bool) -> String {
+    pub(crate) fn encode(
+        &self,
+        view: &SupervisorView,
+        queues: &[QueueView],
+        ready: bool,
+    ) -> String {
         let mut registry = Registry::with_prefix("heartline");
         registry.register("http_requests", "Requests answered", self.requests.clone());
         let help = "From the request's head to the answer's";
@@ -119,6 +124,7 @@ impl Metrics {
             self.latencies.clone(),
         );
         register_figures(&mut registry, view, ready);
+        register_queues(&mut registry, queues);
         let mut text = String::new();
         if encode(&mut text, &registry).is_err() {
             // Writing to a string does not fail; if a value cannot be written, say so in the text.
@@ -151,6 +157,56 @@ fn gauges(
         family.get_or_create(&Named { name }).set(value as f64);
     }
     registry.register(name, help, family);
+}
+
+/// The most queues that metrics tell of, each with a line for every figure; those with most waiting.
+const QUEUES_SHOWN: usize = 500;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfQueue {
+    queue: String,
+}
+
+fn register_queues(registry: &mut Registry, queues: &[QueueView]) {
+    let mut queues: Vec<&QueueView> = queues.iter().collect();
+    queues.sort_by_key(|queue| std::cmp::Reverse(queue.depth + queue.in_progress));
+    queues.truncate(QUEUES_SHOWN);
+    let mut gauges = |name: &str, help: &str, value: fn(&QueueView) -> f64| {
+        let family = Family::<OfQueue, Gauge<f64, AtomicU64>>::default();
+        for queue in &queues {
+            let of = OfQueue { queue: queue.queue.to_string() };
+            family.get_or_create(&of).set(value(queue));
+        }
+        registry.register(name, help, family);
+    };
+    gauges("queue_depth", "Claimable, were it not for limits", |q| q.depth as f64);
+    gauges("queue_scheduled", "Delayed or backing off", |q| q.scheduled as f64);
+    gauges("queue_in_progress", "Leased", |q| q.in_progress as f64);
+    gauges("queue_held", "Claimable but for a pause or a limit", |q| q.held as f64);
+    gauges("queue_paused", "Whether it is paused", |q| f64::from(u8::from(q.paused)));
+    gauges("queue_claims_waiting", "Claims waiting for work", |q| q.claims_waiting as f64);
+    gauges("queue_oldest_age_seconds", "Age of the oldest claimable", |q| {
+        q.oldest_age.map_or(0.0, |age| age.0 as f64 / 1e6)
+    });
+    gauges("queue_claim_latency_p50_milliseconds", "From due to claimed, median", |q| {
+        q.claim_latency_ms.p50
+    });
+    gauges("queue_claim_latency_p99_milliseconds", "From due to claimed", |q| {
+        q.claim_latency_ms.p99
+    });
+    gauges("queue_max_in_progress", "Limit; infinite without one", |q| {
+        q.limits.max_in_progress.map_or(f64::INFINITY, f64::from)
+    });
+    let mut counters = |name: &str, help: &str, value: fn(&QueueView) -> u64| {
+        let family = Family::<OfQueue, Counter<u64, AtomicU64>>::default();
+        for queue in &queues {
+            family.get_or_create(&OfQueue { queue: queue.queue.to_string() }).inc_by(value(queue));
+        }
+        registry.register(name, help, family);
+    };
+    counters("queue_entered", "Came to wait in it", |q| q.total.entered);
+    counters("queue_claimed", "Were claimed", |q| q.total.claimed);
+    counters("queue_ended", "Came to an end", |q| q.total.ended);
 }
 
 fn register_figures(registry: &mut Registry, view: &SupervisorView, ready: bool) {

@@ -30,7 +30,7 @@ use crate::{
         person::explain, person::cancel, person::resume, person::retry,
         runner::claim, runner::post_events, runner::heartbeat, runner::complete, runner::fail, runner::wait,
         runner::cancel_acknowledged, runner::cancelled,
-        operations::queues, operations::queue, operations::runners, operations::runner, operations::supervisor,
+        operations::queues, operations::queue, operations::update_queue, operations::runners, operations::runner, operations::supervisor,
         operations::livez, operations::readyz, operations::metrics, operations::openapi,
         operations::asyncapi,
     ),

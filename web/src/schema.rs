@@ -319,17 +319,72 @@ described! {
         count: u64,
     }
 
+    /// Since when a queue is paused, and why.
+    Pause {
+        #[schema(format = DateTime)]
+        since: String,
+        by: Option<String>,
+        reason: Option<String>,
+    }
+
+    /// Claims at most so fast.
+    Rate {
+        per_second: f64,
+        /// At once, after a quiet time.
+        burst: u32,
+    }
+
+    /// How much of a queue may be in progress, and how fast it may be claimed; null is no limit.
+    QueueLimits {
+        max_in_progress: Option<u32>,
+        rate: Option<Rate>,
+        /// Of each concurrency key.
+        key_max_in_progress: Option<u32>,
+        /// Of each concurrency key.
+        key_rate: Option<Rate>,
+    }
+
+    /// What went through a queue.
+    Throughput {
+        /// Came to wait: created, to be retried, or answered.
+        entered: u64,
+        claimed: u64,
+        /// Came to an end, however they did.
+        ended: u64,
+    }
+
+    /// A concurrency key of a queue.
+    QueueKey {
+        key: String,
+        waiting: u64,
+        in_progress: u64,
+    }
+
     /// A queue.
     Queue {
         queue: String,
-        /// Claimable now.
+        paused: bool,
+        pause: Option<Pause>,
+        limits: QueueLimits,
+        /// Claimable now, were it not for a pause or a limit.
         depth: u64,
         /// Delayed or backing off.
         scheduled: u64,
+        /// Leased, also while they wait for a person with the lease kept.
         in_progress: u64,
+        /// Of `depth`, those that a pause or a limit keeps from being claimed now.
+        held: u64,
         claims_waiting: u64,
+        /// Of `depth`, since it was due.
         oldest_age: Option<String>,
+        /// From due to claimed, over the last claims.
         claim_latency_ms: Quantiles,
+        /// In the last 60 s.
+        last_minute: Throughput,
+        /// Since the start, or since the queue is known.
+        total: Throughput,
+        /// Most in progress first, then most waiting; at most 10.
+        busiest_keys: Vec<QueueKey>,
         runners_live: u64,
         runners_known: u64,
         dispatch: Dispatch,

@@ -2,6 +2,7 @@
 
 mod feed;
 mod harness;
+mod lineup;
 mod lists;
 mod outcomes;
 mod streams;

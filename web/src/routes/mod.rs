@@ -86,7 +86,11 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, app: &Arc<App>) {
             post("/v1/executions/{id}/retry", Route::Retry).route(web::post().to(person::retry)),
         )
         .service(read("/v1/queues", Route::Queues).route(get().to(operations::queues)))
-        .service(read("/v1/queues/{queue}", Route::Queue).route(get().to(operations::queue)))
+        .service(
+            resource("/v1/queues/{queue}", Route::Queue, "GET, HEAD, PATCH")
+                .route(get().to(operations::queue))
+                .route(web::patch().to(operations::update_queue)),
+        )
         .service(read("/v1/runners", Route::Runners).route(get().to(operations::runners)))
         .service(read("/v1/runners/{id}", Route::Runner).route(get().to(operations::runner)))
         .service(read("/v1/supervisor", Route::Supervisor).route(get().to(operations::supervisor)))

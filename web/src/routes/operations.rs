@@ -4,6 +4,7 @@
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{self, HeaderValue},
+    web,
 };
 use heartline_execution::Span;
 use serde::Serialize;
@@ -11,11 +12,12 @@ use serde::Serialize;
 use super::{Answer, Shared, json, json_bytes, no_parameters, text};
 use crate::{
     app::name_of,
+    body,
     error::{Code, Problem},
-    schema,
+    schema, wire,
 };
 
-/// Every queue that holds something or that a runner has asked.
+/// Every queue that holds something, on which something is set, or that a runner has asked.
 #[utoipa::path(
     get, path = "/v1/queues", tag = "operations", operation_id = "listQueues",
     responses((status = 200, description = "Queues", body = schema::Queues)),
@@ -40,11 +42,31 @@ pub(crate) async fn queue(app: Shared, request: HttpRequest) -> Answer {
     let name = name_of(&request, "queue")?;
     let queue = app.handle.queue(&app.namespace, &name).ok_or_else(|| {
         let detail = format!(
-            "Queue \"{name}\" holds nothing, and no runner that is known asked it for work."
+            "Queue \"{name}\" holds nothing, nothing is set on it, and no runner that is known \
+             asked it for work."
         );
         Problem::new(Code::QueueNotFound, detail)
     })?;
     json(&queue)
+}
+
+/// Pause or resume a queue, or change its limits. It need not exist before.
+#[utoipa::path(
+    patch, path = "/v1/queues/{queue}", tag = "operations", operation_id = "updateQueue",
+    params(("queue" = schema::Name, Path, description = "The queue")),
+    request_body = wire::QueueUpdate,
+    responses((status = 200, description = "As it is now, on disk", body = schema::Queue)),
+)]
+pub(crate) async fn update_queue(
+    app: Shared,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Answer {
+    no_parameters(&request)?;
+    let name = name_of(&request, "queue")?;
+    let bytes = body::read(&app, &request, payload).await?;
+    let wanted: wire::QueueUpdate = body::parse(&app, &bytes)?;
+    json(&app.handle.configure_queue(&app.namespace, &name, wanted.into_patch()).await?)
 }
 
 /// Every runner known, freshest first.
@@ -119,7 +141,8 @@ pub(crate) async fn readyz(app: Shared, request: HttpRequest) -> Answer {
 )]
 pub(crate) async fn metrics(app: Shared, request: HttpRequest) -> Answer {
     no_parameters(&request)?;
-    let figures = app.metrics.encode(&app.handle.supervisor(), app.handle.ready().is_ok());
+    let queues = app.handle.queues(&app.namespace);
+    let figures = app.metrics.encode(&app.handle.supervisor(), &queues, app.handle.ready().is_ok());
     let media =
         HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, media)).body(figures))
