@@ -33,6 +33,7 @@ mod stream {
 
     mod checker;
     mod choppy;
+    mod half_open;
     mod http;
     mod pages;
     mod property;

@@ -128,8 +128,12 @@ impl Streams {
     /// # Errors
     /// [`Rejection::NotFound`] and [`Rejection::Gone`].
     pub async fn look(&self, path: &str, touch: bool) -> Result<Stream, StreamError> {
+        self.look_at(path, touch, false).await
+    }
+
+    async fn look_at(&self, path: &str, touch: bool, kept: bool) -> Result<Stream, StreamError> {
         let (answering, answer) = oneshot::channel();
-        self.ask(path, Wish::Look { touch, answering }).await?;
+        self.ask(path, Wish::Look { touch, kept, answering }).await?;
         answer.await.map_err(|_| Error::Interrupted)?
     }
 
@@ -148,7 +152,13 @@ impl Streams {
             None => None,
             Some(forking) => {
                 anchored = forking.anchor.is_some();
-                let source = self.source(&forking.path).await?;
+                let source = match self.source(&forking.path).await {
+                    // Kept for its forks, of which this may be one that is there already.
+                    Err(StreamError::SourceGone) if self.look(&path, false).await.is_ok() => {
+                        self.look_at(&forking.path, false, true).await?
+                    }
+                    source => source?,
+                };
                 if ttl.is_none() && expires_at.is_none() {
                     (ttl, expires_at) = (source.config.ttl, source.config.expires_at);
                 }

@@ -108,7 +108,7 @@ pub enum Note {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         stream_seq: Option<String>,
     },
-    /// Gone for everybody but its forks (4.2).
+    /// Gone for everybody but its forks (4.2), and its log with them.
     Deleted,
 }
 
@@ -230,7 +230,7 @@ pub enum Outcome {
     Closed,
     /// It is kept for its forks.
     Deleted,
-    /// Its log must be removed.
+    /// It is gone, and its log is to be removed.
     Purge,
 }
 
@@ -358,9 +358,9 @@ pub fn decide(
             }
         }
         (Some(state), _) if state.deleted => Err(Rejection::Gone),
-        (Some(_), Command::Delete { forked: false }) => Ok(Decision::nothing(Outcome::Purge, None)),
-        (Some(_), Command::Delete { forked: true }) => {
-            Ok(Decision { after: Some(Note::Deleted), ..Decision::nothing(Outcome::Deleted, None) })
+        (Some(_), Command::Delete { forked }) => {
+            let outcome = if forked { Outcome::Deleted } else { Outcome::Purge };
+            Ok(Decision { after: Some(Note::Deleted), ..Decision::nothing(outcome, None) })
         }
         (Some(state), Command::Append { content_type, messages, close, producer, stream_seq }) => {
             let kind = content_type.as_deref();

@@ -23,14 +23,19 @@ use super::{
 const FLOOD: usize = 12 << 20;
 const EVENT: usize = 200_000;
 
-type Socket = WebSocketStream<TcpStream>;
+pub(crate) type Socket = WebSocketStream<TcpStream>;
 
 async fn open(site: &Site, execution: &str, buffer: Option<u32>) -> Socket {
-    let address = site.address();
     let socket = TcpSocket::new_v4().expect("a socket");
     if let Some(bytes) = buffer {
         socket.set_recv_buffer_size(bytes).expect("it is not connected yet");
     }
+    listen(site, execution, socket).await
+}
+
+/// Follows an execution over a socket that is not connected yet.
+pub(crate) async fn listen(site: &Site, execution: &str, socket: TcpSocket) -> Socket {
+    let address = site.address();
     let socket = socket.connect(address.parse().expect("an address")).await.expect("connected");
     let url = format!("ws://{address}/v1/ws?execution={execution}");
     let (mut socket, _) = client_async(url, socket).await.expect("upgraded");
@@ -40,7 +45,7 @@ async fn open(site: &Site, execution: &str, buffer: Option<u32>) -> Socket {
 }
 
 /// The next text, or the close.
-async fn text(socket: &mut Socket) -> Result<Value, CloseCode> {
+pub(crate) async fn text(socket: &mut Socket) -> Result<Value, CloseCode> {
     loop {
         let message = timeout(PATIENCE, socket.next()).await.expect("a message in time");
         match message.expect("a message").expect("a good one") {

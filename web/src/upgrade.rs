@@ -52,6 +52,7 @@ pub(crate) struct Incoming {
     socket: Rc<TcpStream>,
     /// Came together with the request.
     first: Bytes,
+    outbound: Outbound,
 }
 
 impl Incoming {
@@ -73,7 +74,10 @@ impl Stream for Incoming {
         Poll::Ready(match read {
             Ok(bytes) if bytes.is_empty() => None,
             Ok(bytes) => Some(Ok(bytes)),
-            Err(error) => Some(Err(PayloadError::Io(error))),
+            Err(error) => {
+                count_if_cut(&error, &this.outbound);
+                Some(Err(PayloadError::Io(error)))
+            }
         })
     }
 }
@@ -110,20 +114,26 @@ where
     S::Error: Into<Response<BoxBody>>,
     B: MessageBody,
 {
-    if let Err(error) = exchange(application, request, framed).await {
+    if let Err(error) = exchange(application, request, framed, &outbound).await {
         tracing::debug!(%error, "a connection broke off");
-        // What the system says when TCP_USER_TIMEOUT is over.
-        if error.kind() == io::ErrorKind::TimedOut {
-            outbound.cut();
-        }
+        count_if_cut(&error, &outbound);
     }
     Ok(())
+}
+
+/// What the system says when `TCP_USER_TIMEOUT` is over. It says so once, to whoever asks first: to
+/// the writer where the buffers are full, else to the reader.
+fn count_if_cut(error: &io::Error, outbound: &Outbound) {
+    if error.kind() == io::ErrorKind::TimedOut {
+        outbound.cut();
+    }
 }
 
 async fn exchange<S, B>(
     application: Rc<S>,
     request: Request,
     framed: Framed<TcpStream, Codec>,
+    outbound: &Outbound,
 ) -> io::Result<()>
 where
     S: Service<Request>,
@@ -136,7 +146,7 @@ where
     // Copied, as even an empty rest would hold on to the whole buffer.
     let first = Bytes::copy_from_slice(&parts.read_buf);
     drop((parts.read_buf, parts.write_buf)); // The dispatcher has flushed what it wrote.
-    let incoming = Incoming { socket: Rc::clone(&socket), first };
+    let incoming = Incoming { socket: Rc::clone(&socket), first, outbound: outbound.clone() };
     request.extensions_mut().insert(Taken(incoming));
     let answer = application.call(request).await;
     drop(application);

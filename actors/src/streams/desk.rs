@@ -2,7 +2,8 @@
 //! removes what is over.
 //!
 //! As with an execution, the state here runs ahead of the disk, and whoever asks is answered after
-//! the commit. After an append that failed a stream's state is read from the log again.
+//! the commit. After an append that failed a stream's state is read from the log again. A deletion is
+//! a note like any other: readers learn of it once it is durable, and the log goes after that.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -12,10 +13,8 @@ use std::{
 use actix::{Actor, ActorFutureExt, Arbiter, AsyncContext, Context, Handler, Message, WrapFuture};
 use bytes::Bytes;
 use heartline_execution::{
-    ExecutionId, Span, Timestamp,
-    stream::{
-        Command, Config, Fork, Note, Outcome, Rejection, Reply, State, base, decide, same_type,
-    },
+    ExecutionId, Phase, Span, Timestamp,
+    stream::{Command, Config, Fork, Note, Outcome, Rejection, State, base, decide, same_type},
 };
 use heartline_storage::{Append, Record};
 use tokio::sync::oneshot;
@@ -52,8 +51,17 @@ pub(crate) struct Ask {
 
 /// What is asked.
 pub(crate) enum Wish {
-    Look { touch: bool, answering: Answering<Stream> },
-    Write { command: Command, messages: Vec<Bytes>, answering: Answering<Written> },
+    /// With `kept`, also one that was deleted and is there for its forks.
+    Look {
+        touch: bool,
+        kept: bool,
+        answering: Answering<Stream>,
+    },
+    Write {
+        command: Command,
+        messages: Vec<Bytes>,
+        answering: Answering<Written>,
+    },
 }
 
 impl Wish {
@@ -82,11 +90,22 @@ struct Entry {
     notes: u64,
 }
 
+/// A deletion on its way to the disk.
+#[derive(Default)]
+struct Leaving {
+    /// Its time was over: nobody is shown it any more.
+    expired: bool,
+    /// What waits to see what is there afterwards. Each is a request that is under way.
+    asks: Vec<Ask>,
+}
+
 /// See the module.
 pub(crate) struct Desk {
     core: Arc<Core>,
     outcomes: Arc<Outcomes>,
     streams: HashMap<String, Entry>,
+    /// By path.
+    leaving: HashMap<String, Leaving>,
     /// How many streams begin with each.
     forks: HashMap<ExecutionId, usize>,
     /// Logs to be removed, one after the other; what was handed over for them comes first.
@@ -108,6 +127,7 @@ impl Handler<Ask> for Desk {
     type Result = ();
 
     fn handle(&mut self, ask: Ask, ctx: &mut Self::Context) {
+        let Some(ask) = self.after_leaving(ask) else { return };
         match self.streams.get(&ask.path) {
             Some(entry) if entry.status.poisoned.load(Ordering::Acquire) => self.reload(ask, ctx),
             Some(_) | None => self.serve(ask, ctx),
@@ -129,6 +149,7 @@ impl Desk {
             core,
             outcomes,
             streams: HashMap::new(),
+            leaving: HashMap::new(),
             forks: HashMap::new(),
             doomed: left.into_iter().map(|id| (id, None)).collect(),
             removing: false,
@@ -207,8 +228,12 @@ impl Desk {
         ctx.wait(loaded.into_actor(self).map(move |loaded, desk, ctx| {
             match loaded.and_then(|loaded| loaded.map_err(Error::from)) {
                 Ok(Some(state)) => {
+                    let gone = state.deleted && !desk.is_source(id);
                     let entry = desk.entry(id, state, ancestors);
                     desk.streams.insert(ask.path.clone(), entry);
+                    if gone {
+                        desk.doom(&ask.path, ctx);
+                    }
                 }
                 // Its creation has failed.
                 Ok(None) => drop(desk.take(&ask.path)),
@@ -219,10 +244,12 @@ impl Desk {
     }
 
     fn serve(&mut self, ask: Ask, ctx: &mut Context<Self>) {
-        let Ask { path, wish } = ask;
-        self.expire(&path, ctx);
+        self.expire(&ask.path, ctx);
+        let Some(Ask { path, wish }) = self.after_leaving(ask) else { return };
         match wish {
-            Wish::Look { touch, answering } => answer(answering, self.look(&path, touch)),
+            Wish::Look { touch, kept, answering } => {
+                answer(answering, self.look(&path, touch, kept));
+            }
             Wish::Write { command, messages, answering } => {
                 self.write(path, command, messages, answering, ctx);
             }
@@ -231,17 +258,20 @@ impl Desk {
 
     // ---- reading -------------------------------------------------------------------------
 
-    fn look(&mut self, path: &str, touch: bool) -> Result<Stream, StreamError> {
+    fn look(&mut self, path: &str, touch: bool, kept: bool) -> Result<Stream, StreamError> {
         let piece_bytes = self.core.config.streams.read_bytes;
+        let forked = self.is_forked(path);
         let core = &self.core;
         let entry = self.streams.get_mut(path).ok_or(Rejection::NotFound)?;
-        if entry.state.deleted {
-            return Err(Rejection::Gone.into());
-        }
         let feed = entry.feed(core);
-        // Its creation is on its way.
-        if feed.head().0 == 0 {
-            return Err(Rejection::NotFound.into());
+        match feed.head() {
+            // Its creation is on its way.
+            (0, _) => return Err(Rejection::NotFound.into()),
+            // Its deletion no more.
+            (_, Some(Phase::Cancelled)) if !forked => return Err(Rejection::NotFound.into()),
+            (_, Some(Phase::Cancelled)) if !kept => return Err(Rejection::Gone.into()),
+            _ if entry.is_over(core.now()) => return Err(Rejection::NotFound.into()),
+            _ => {}
         }
         if touch {
             entry.touched = core.now();
@@ -280,14 +310,16 @@ impl Desk {
                 return self.answer_behind_barrier(&path, permit, answering, Err(rejection.into()));
             }
         };
-        if decision.reply.outcome == Outcome::Purge {
-            return self.delete(&path, decision.reply, answering, ctx);
-        }
         if decision.is_empty() {
             let written = entry.map(|entry| written(decision.reply, &entry.state));
             let written = written.ok_or(StreamError::Rejected(Rejection::NotFound));
             return self.answer_behind_barrier(&path, permit, answering, written);
         }
+        let answering = match decision.reply.outcome {
+            Outcome::Purge | Outcome::Deleted => self.leave(path.clone(), answering, ctx),
+            _ => answering,
+        };
+        let state = self.streams.get(&path).map(|entry| &entry.state);
         let now = self.core.now();
         let head = state.map_or(0, |state| state.head);
         if let (true, Some(Note::Created(config))) = (creates, &decision.before) {
@@ -381,28 +413,42 @@ impl Desk {
         self.forks.contains_key(&id)
     }
 
-    /// Removes a stream for whoever asked: gone from memory at once, answered once it is from disk.
-    fn delete(
+    /// The deletion of a stream is about to be handed over. Whoever asks for its path is served
+    /// after it; what has no forks is removed then. Gives who is to be told that it is durable.
+    fn leave(
         &mut self,
-        path: &str,
-        reply: Reply,
+        path: String,
         answering: Answering<Written>,
         ctx: &mut Context<Self>,
-    ) {
-        let Some(entry) = self.take(path) else { return };
-        let answered = written(reply, &entry.state);
-        let removal = remove(Arc::clone(&self.core), entry.id, Some(entry.status));
-        ctx.spawn(removal.into_actor(self).map(move |removed, desk, ctx| {
-            if removed.is_err() {
-                desk.doomed.push_back((entry.id, None));
-                desk.probe_store(entry.id);
+    ) -> Answering<Written> {
+        let (told, durable) = oneshot::channel();
+        self.leaving.insert(path.clone(), Leaving::default());
+        ctx.spawn(durable.into_actor(self).map(move |written, desk, ctx| {
+            let written = written.unwrap_or_else(|_| Err(Error::Interrupted.into()));
+            let asks = desk.leaving.remove(&path).unwrap_or_default().asks;
+            if written.is_ok() && !desk.is_forked(&path) {
+                desk.doom(&path, ctx);
             }
-            desk.release(entry.config.fork.as_ref().map(|fork| fork.source), ctx);
-            answer(answering, removed.map(|()| answered).map_err(StreamError::from));
+            answer(answering, written);
+            asks.into_iter().for_each(|ask| ctx.notify(ask));
         }));
+        told
     }
 
-    /// Takes a stream out of memory; its readers learn that it is gone.
+    /// Keeps what must wait for a deletion. Until that is durable readers are shown what there is,
+    /// unless its time is over.
+    fn after_leaving(&mut self, ask: Ask) -> Option<Ask> {
+        let Some(leaving) = self.leaving.get_mut(&ask.path) else { return Some(ask) };
+        match ask.wish {
+            Wish::Look { .. } if !leaving.expired => Some(ask),
+            Wish::Look { .. } | Wish::Write { .. } => {
+                leaving.asks.push(ask);
+                None
+            }
+        }
+    }
+
+    /// Takes a stream out of memory, once the log says that it is gone, or that it never was.
     fn take(&mut self, path: &str) -> Option<Entry> {
         let mut entry = self.streams.remove(path)?;
         entry.feed(&self.core).removed();
@@ -421,7 +467,9 @@ impl Desk {
     fn release(&mut self, source: Option<ExecutionId>, ctx: &mut Context<Self>) {
         let Some(source) = source.filter(|source| !self.is_source(*source)) else { return };
         let found = self.streams.iter().find(|(_, entry)| entry.id == source);
-        if let Some((path, _)) = found.filter(|(_, entry)| entry.state.deleted) {
+        // One whose own deletion is on its way is let go after that.
+        let gone = found.filter(|(_, entry)| entry.state.deleted);
+        if let Some((path, _)) = gone.filter(|(path, _)| !self.leaving.contains_key(*path)) {
             let path = path.clone();
             self.doom(&path, ctx);
         }
@@ -468,12 +516,30 @@ impl Desk {
     /// Removes a stream whose time is over; what has forks is kept for them.
     fn expire(&mut self, path: &str, ctx: &mut Context<Self>) {
         let now = self.core.now();
-        let Some(entry) = self.streams.get(path).filter(|entry| entry.is_over(now)) else { return };
-        if !self.is_source(entry.id) {
-            return self.doom(path, ctx);
+        if !self.streams.get(path).is_some_and(|entry| entry.is_over(now)) {
+            return;
         }
         let (answering, _nobody_waits) = oneshot::channel();
-        self.write(path.to_owned(), Command::Delete { forked: true }, Vec::new(), answering, ctx);
+        // The rules are told whether it has forks.
+        let command = Command::Delete { forked: false };
+        self.write(path.to_owned(), command, Vec::new(), answering, ctx);
+        if let Some(leaving) = self.leaving.get_mut(path) {
+            leaving.expired = true;
+        }
+    }
+
+    /// A deletion whose outcome is unknown may be in the log: whoever asks next would find out.
+    fn look_after_lost_deletions(&mut self, ctx: &mut Context<Self>) {
+        if self.core.journal.healthy().is_err() {
+            return;
+        }
+        let lost =
+            |entry: &Entry| entry.state.deleted && entry.status.poisoned.load(Ordering::Acquire);
+        let lost = self.streams.iter().filter(|(_, entry)| lost(entry));
+        for path in lost.map(|(path, _)| path.clone()).collect::<Vec<_>>() {
+            let (answering, _nobody_waits) = oneshot::channel();
+            ctx.notify(Ask { path, wish: Wish::Look { touch: false, kept: false, answering } });
+        }
     }
 
     fn sweep(&mut self, ctx: &mut Context<Self>) {
@@ -482,6 +548,7 @@ impl Desk {
         let over = self.streams.iter().filter(|(_, entry)| entry.is_over(now));
         let over: Vec<_> = over.map(|(path, _)| path.clone()).collect();
         over.iter().for_each(|path| self.expire(path, ctx));
+        self.look_after_lost_deletions(ctx);
         for entry in self.streams.values_mut() {
             let unread = entry.feed.as_ref().is_some_and(|feed| !feed.is_watched());
             if unread && entry.status.is_settled() && now.since(entry.touched) >= idle {

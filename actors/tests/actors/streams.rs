@@ -5,9 +5,9 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use heartline_actors::{
     Error, Handle, Hooks, Transport,
-    streams::{Creation, Ending, Follower, StreamError, Streams, Written},
+    streams::{Creation, Ending, Follower, Forking, StreamError, Streams, Written},
 };
-use heartline_execution::stream::{Command, Outcome, Producer, Rejection};
+use heartline_execution::stream::{Command, Note, Outcome, Producer, Rejection};
 use heartline_storage::{ExecutionStore, FaultyStore, MemoryStore};
 
 use crate::harness::*;
@@ -150,8 +150,68 @@ fn nothing_is_shown_or_answered_before_it_is_durable() {
     });
 }
 
+/// Waits until a stream's log is gone from the disk.
+async fn removed(disk: &Disk, id: heartline_execution::ExecutionId) {
+    let namespace = heartline_execution::Name::streams_namespace();
+    eventually(async || {
+        let head = disk.inner().head(&namespace, id).expect("readable");
+        head.is_none().then_some(())
+    })
+    .await;
+}
+
+/// That nothing comes for now.
+async fn nothing_comes(follower: &mut Follower) {
+    let soon = Duration::from_millis(50);
+    let came = tokio::time::timeout(soon, follower.next()).await;
+    assert!(came.is_err(), "it was told before the disk was");
+    assert_eq!(follower.reading.tail().1, Ending::Open);
+}
+
+fn is_absent(looked: Result<heartline_actors::streams::Stream, StreamError>) -> bool {
+    matches!(looked.err(), Some(StreamError::Rejected(Rejection::NotFound)))
+}
+
 #[test]
-fn a_removal_that_fails_is_done_after_the_recovery() {
+fn a_deletion_is_seen_by_nobody_before_it_is_durable() {
+    let disk = faulty();
+    on(&Arc::clone(&disk), |handle| async move {
+        let streams = handle.streams().expect("they are on");
+        create(streams, "one").await.expect("created");
+        let mut reader = follower(streams).await;
+        let id = reader.reading.id();
+        disk.set_stalled(true);
+        let asking = handle.clone();
+        let mut deleting =
+            actix::spawn(async move { delete(asking.streams().expect("they are on")).await });
+        let stalled = Arc::clone(&disk);
+        let waiting = tokio::task::spawn_blocking(move || stalled.wait_until_stalled());
+        waiting.await.expect("it stalls");
+        nothing_comes(&mut reader).await;
+        assert_eq!(text(streams).await, "one");
+        // Whoever wants the path has it afterwards.
+        let asking = handle.clone();
+        let mut creating =
+            actix::spawn(
+                async move { create(asking.streams().expect("they are on"), "new").await },
+            );
+        let early = tokio::time::timeout(Duration::from_millis(50), async {
+            tokio::select! { _ = &mut deleting => {} _ = &mut creating => {} }
+        });
+        assert!(early.await.is_err(), "somebody was answered before the disk was");
+        disk.set_stalled(false);
+        deleting.await.expect("it ends").expect("deleted");
+        let created = creating.await.expect("it ends").expect("created");
+        assert_eq!(created.outcome, Outcome::Created);
+        assert_eq!(next(&mut reader).await, None);
+        assert_eq!(reader.reading.tail().1, Ending::Gone);
+        assert_eq!(text(streams).await, "new");
+        removed(&disk, id).await;
+    });
+}
+
+#[test]
+fn a_deletion_that_fails_deletes_nothing() {
     let disk = faulty();
     let same = Arc::clone(&disk);
     on(&same, |handle| async move {
@@ -161,20 +221,96 @@ fn a_removal_that_fails_is_done_after_the_recovery() {
         let id = reader.reading.id();
         disk.set_failing(true);
         delete(streams).await.expect_err("it is not gone from disk");
-        assert_eq!(next(&mut reader).await, None);
-        assert_eq!(reader.reading.tail().1, Ending::Gone);
+        nothing_comes(&mut reader).await;
         disk.set_failing(false);
-        let namespace = heartline_execution::Name::streams_namespace();
-        eventually(async || {
-            let head = disk.inner().head(&namespace, id).expect("readable");
-            head.is_none().then_some(())
-        })
-        .await;
+        eventually(async || handle.ready().ok()).await;
+        assert_eq!(text(streams).await, "one");
+        eventually(async || delete(streams).await.ok()).await;
+        assert_eq!(next(&mut reader).await, None);
+        assert!(is_absent(streams.look("a", true).await));
+        removed(&disk, id).await;
         create(streams, "new").await.expect("created");
-        assert_eq!(text(streams).await, "new");
     });
     // What is found at the next start.
     on(&same, |handle| async move {
         assert_eq!(text(handle.streams().expect("they are on")).await, "new");
+    });
+}
+
+#[test]
+fn a_deletion_whose_answer_was_lost_is_found_in_the_log() {
+    let disk = faulty();
+    on(&Arc::clone(&disk), |handle| async move {
+        let streams = handle.streams().expect("they are on");
+        create(streams, "one").await.expect("created");
+        let mut reader = follower(streams).await;
+        let id = reader.reading.id();
+        disk.lose_next_answer();
+        delete(streams).await.expect_err("nobody knows");
+        // Without anybody asking again.
+        assert_eq!(next(&mut reader).await, None);
+        removed(&disk, id).await;
+        assert!(is_absent(streams.look("a", true).await));
+    });
+}
+
+#[test]
+fn a_deletion_that_was_answered_outlives_a_crash_before_the_removal() {
+    let disk = faulty();
+    let namespace = heartline_execution::Name::streams_namespace();
+    let mut id = None;
+    let same = Arc::clone(&disk);
+    on(&same, |handle| {
+        let id = &mut id;
+        async move {
+            let streams = handle.streams().expect("they are on");
+            create(streams, "one").await.expect("created");
+            *id = Some(follower(streams).await.reading.id());
+        }
+    });
+    // As the log is when the removal has not been begun.
+    let id = id.expect("set");
+    let deleted = heartline_storage::Record {
+        seq: 3,
+        lifecycle: true,
+        private: Default::default(),
+        json: serde_json::to_vec(&Note::Deleted).expect("plain JSON").into(),
+    };
+    let append = heartline_storage::Append {
+        records: vec![deleted],
+        ..heartline_storage::Append::barrier(namespace, id, 2)
+    };
+    disk.inner().commit(&[append]).expect("written");
+    on(&same, |handle| async move {
+        let streams = handle.streams().expect("they are on");
+        assert!(is_absent(streams.look("a", true).await));
+        removed(&disk, id).await;
+    });
+}
+
+#[test]
+fn a_fork_that_is_there_is_found_again_once_its_source_is_deleted() {
+    on(&faulty(), |handle| async move {
+        let streams = handle.streams().expect("they are on");
+        create(streams, "one").await.expect("created");
+        let fork = |path: &str, anchor: u64| Creation {
+            path: path.to_owned(),
+            content_type: None,
+            ttl: None,
+            expires_at: None,
+            closed: false,
+            messages: Vec::new(),
+            fork: Some(Forking { path: "a".to_owned(), anchor: Some(anchor), sub: 0 }),
+        };
+        let first = streams.create(fork("b", 2)).await.expect("forked");
+        assert_eq!(first.outcome, Outcome::Created);
+        delete(streams).await.expect("deleted");
+        let again = streams.create(fork("b", 2)).await.expect("it is there");
+        assert_eq!((again.outcome, again.tail), (Outcome::Exists, first.tail));
+        let other = streams.create(fork("b", 1)).await;
+        let differs = Rejection::Differs { what: "fork" };
+        assert!(matches!(other, Err(StreamError::Rejected(r)) if r == differs));
+        let new = streams.create(fork("c", 2)).await;
+        assert!(matches!(new, Err(StreamError::SourceGone)), "{new:?}");
     });
 }
