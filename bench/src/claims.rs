@@ -45,6 +45,8 @@ struct Finding {
     next: Latency,
     /// From saying that the work is complete to the next lease.
     said: Latency,
+    /// The longest that anything took from being asked for to a lease, warm-up included.
+    longest: Duration,
     /// From when a completion was due to when it was said.
     lateness: Latency,
     /// Every lease, in the order in which they came.
@@ -138,7 +140,7 @@ fn audit(
     }
     let (some, others): (Vec<_>, Vec<_>) =
         (0..ids.len()).partition(|&nth| leased.contains(ids[nth].as_str()));
-    let mut order = Order::new(others.iter().map(|&nth| asked(nth)), limited);
+    let mut order = Order::new(others.iter().map(|&nth| asked(nth)), limited, finding.longest);
     let read: Vec<String> = some.iter().map(|&nth| ids[nth].clone()).collect();
     let stories = story::read_back(population, &read, |nth, log| {
         let held = finding.working.contains(&read[nth]);
@@ -172,6 +174,7 @@ struct Load {
     first: Latency,
     next: Latency,
     said: Latency,
+    longest: Duration,
     lateness: Latency,
     leased: Vec<String>,
     next_id: u64,
@@ -189,6 +192,7 @@ impl Load {
             first: new(),
             next: new(),
             said: new(),
+            longest: Duration::ZERO,
             lateness: new(),
             leased: Vec::new(),
             next_id: 0,
@@ -240,6 +244,7 @@ impl Load {
             first: self.first,
             next: self.next,
             said: self.said,
+            longest: self.longest,
             lateness: self.lateness,
             leased: self.leased,
             working: working.collect(),
@@ -286,7 +291,7 @@ impl Load {
     fn read(&mut self, index: usize) -> Result<()> {
         let measures = self.measures();
         let doing = &mut self.doing[index];
-        let (working, leased) = (&mut self.working, &mut self.leased);
+        let (working, leased, longest) = (&mut self.working, &mut self.leased, &mut self.longest);
         let (first, next, both) = (&mut self.first, &mut self.next, &mut self.said);
         self.runners.read(index, |told| {
             let now = Instant::now();
@@ -304,6 +309,8 @@ impl Load {
                         }
                         Some(_) => {}
                     }
+                    let asked = said.unwrap_or(*since);
+                    *longest = (*longest).max(now.duration_since(asked));
                     let lease = lease.into_owned().lease;
                     leased.push(lease.execution.clone());
                     working.push_back(index);

@@ -280,14 +280,14 @@ fn every_lease_lives_on_its_heartbeats() {
     let run = bench(Flaw::None, &[&["heartbeats"][..], &arguments].concat());
     assert!(run.success, "{}", run.text);
     assert_eq!(run.json["audit"]["right"], 30);
-    assert!(run.json["frame_to_ack"]["count"].as_u64().unwrap() >= 3, "{}", run.text);
+    assert!(run.json["frame_to_ack"]["count"].as_u64().unwrap() > 0, "{}", run.text);
 }
 
 #[test]
 fn claims_are_timed_and_kept_in_the_order_of_priorities() {
     let run = bench(Flaw::None, CLAIMS);
     assert!(run.success, "{}", run.text);
-    assert!(run.json["slot_free_to_lease"]["count"].as_u64().unwrap() > 50, "{}", run.text);
+    assert!(run.json["slot_free_to_lease"]["count"].as_u64().unwrap() > 10, "{}", run.text);
     assert_eq!(run.json["register_to_lease"]["count"], 5);
     assert!(run.json["priorities"]["below_highest"].as_u64().unwrap() > 0, "{}", run.text);
     let run = bench(Flaw::IgnoresPriorities, CLAIMS);

@@ -1,15 +1,15 @@
 //! Whether priorities were kept: nothing was leased while something of a higher priority could have
 //! been, by the times in the logs.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use jiff::Timestamp;
 
 use crate::report::{Report, figure};
 
 /// Times in logs are those of decisions that several runners cause at once, so that what happens
-/// this close together may be seen in either order. Microseconds.
-const SLACK: i64 = 50_000;
+/// this close together may be seen in either order, or further apart where claims took longer.
+const SLACK: Duration = Duration::from_millis(50);
 /// Of something that never happened.
 const NEVER: i64 = i64::MAX;
 
@@ -38,6 +38,8 @@ impl Asked {
 pub(super) struct Order {
     /// One execution of a key at a time.
     limited: bool,
+    /// Microseconds.
+    slack: i64,
     ran: Vec<Ran>,
 }
 
@@ -58,13 +60,21 @@ pub(super) struct Found {
     overtaken: usize,
     /// Executions of a key that ran beside another one of it.
     beside: usize,
+    /// How long something must have been there to be had, before and after; microseconds.
+    slack: i64,
 }
 
 impl Order {
-    /// `never` are those that were not leased.
-    pub(super) fn new(never: impl Iterator<Item = Asked>, limited: bool) -> Self {
+    /// `never` are those that were not leased. What has been chosen may be on its way for as long
+    /// as the longest claim took, and others start meanwhile.
+    pub(super) fn new(
+        never: impl Iterator<Item = Asked>,
+        limited: bool,
+        longest: Duration,
+    ) -> Self {
+        let slack = i64::try_from(SLACK.max(longest).as_micros()).unwrap_or(i64::MAX / 2);
         let ran = never.map(|asked| Ran { asked, started: NEVER, ended: NEVER }).collect();
-        Self { limited, ran }
+        Self { limited, slack, ran }
     }
 
     /// One that was leased, and when; without an end it is at work still.
@@ -91,7 +101,7 @@ impl Order {
         for ran in self.ran.iter().filter(|ran| self.limited && ran.started != NEVER) {
             of_key.entry(ran.asked.key).or_default().push((ran.started, ran.ended));
         }
-        let mut found = Found { leases: 0, told: 0, overtaken: 0, beside: 0 };
+        let mut found = Found { leases: 0, told: 0, overtaken: 0, beside: 0, slack: self.slack };
         for times in of_key.values_mut() {
             times.sort_unstable();
             found.beside += times.windows(2).filter(|pair| pair[1].0 < pair[0].1).count();
@@ -99,7 +109,7 @@ impl Order {
         for ran in self.ran.iter().filter(|ran| ran.started != NEVER) {
             found.leases += 1;
             found.told += usize::from(ran.asked.priority < top);
-            let (from, to) = (ran.started - SLACK, ran.started + SLACK);
+            let (from, to) = (ran.started - self.slack, ran.started + self.slack);
             let free = |key| {
                 let times = of_key.get(&key);
                 times.is_none_or(|times| times.iter().all(|&(at, end)| end < from || at > to))
@@ -117,7 +127,7 @@ impl Order {
 impl Found {
     /// Adds it; anything that was overtaken makes the run worthless.
     pub(super) fn report(&self, report: &mut Report) {
-        let Self { leases, told, overtaken, beside } = *self;
+        let Self { leases, told, overtaken, beside, slack } = *self;
         report.row(
             "priorities",
             format!(
@@ -125,10 +135,11 @@ impl Found {
                  higher could be had for {} ms before and after; {beside} beside another of its key",
                 figure(leases as f64),
                 figure(told as f64),
-                SLACK / 1_000
+                slack / 1_000
             ),
             serde_json::json!({
                 "leases": leases, "below_highest": told, "overtaken": overtaken, "beside": beside,
+                "slack_us": slack,
             }),
         );
         if overtaken > 0 {
@@ -151,7 +162,7 @@ mod tests {
     /// (priority, key, started, ended), and those that were never leased.
     fn found(ran: &[(usize, usize, i64, i64)], never: &[(usize, usize)], limited: bool) -> Found {
         let never = never.iter().map(|&(priority, key)| Asked { priority, key });
-        let mut order = Order::new(never, limited);
+        let mut order = Order::new(never, limited, Duration::ZERO);
         for &(priority, key, started, ended) in ran {
             order.ran(Asked { priority, key }, &at(started), Some(&at(ended))).unwrap();
         }
@@ -162,7 +173,8 @@ mod tests {
     fn the_highest_first_is_in_order() {
         let ran = [(3, 1, 1, 2), (3, 2, 2, 3), (2, 3, 3, 4), (1, 4, 4, 5)];
         let found = found(&ran, &[(0, 9), (1, 8)], true);
-        assert_eq!(found, Found { leases: 4, told: 2, overtaken: 0, beside: 0 });
+        let slack = 50_000;
+        assert_eq!(found, Found { leases: 4, told: 2, overtaken: 0, beside: 0, slack });
     }
 
     #[test]

@@ -16,7 +16,8 @@ use crate::{
     peers,
     population::{FAR, create_body},
     report::{Bounds, Good, Report, figure},
-    window::Window,
+    server::Server,
+    window::{Measured, Window},
 };
 
 /// What one in flight waits for.
@@ -55,6 +56,30 @@ pub(super) fn compare(
         Ok(answer)
     };
     ask(&[b"XGROUP", b"CREATE", b"queue", b"runners", b"0", b"MKSTREAM"])?;
+    let (whole, ended, measured) = load(&server, options)?;
+    let logged = ask(&[b"XLEN", b"log"])?;
+    let pending = ask(&[b"XPENDING", b"queue", b"runners"])?;
+    server.kill()?;
+    if logged != format!(":{}\r\n", ended * (options.events as u64 + 1)).as_bytes()
+        || !pending.starts_with(b"*4\r\n:0\r\n")
+    {
+        report.fail("the peer's log or queue is not what was acknowledged");
+    }
+    let theirs = whole.count() as f64 / measured.seconds;
+    report.row("peer_connections", options.in_flight.to_string(), options.in_flight);
+    report.row("peer_lifecycles_per_s", format!("{} lifecycles/s", figure(theirs)), theirs);
+    report.latency("peer_whole", whole.quantiles());
+    let (cpu, bench) = measured.after.since(&measured.before);
+    report.row("peer_cpu", cpu.text(), cpu);
+    report.row("peer_bench_cpu", bench.text(), bench);
+    let over = (ours / theirs, "×");
+    report.target("lifecycles/s over the peer's", over, Good::AtLeast, Bounds::Aim(1.0));
+    Ok(())
+}
+
+/// Runs the load: how long each took, how many ended, and the measured time.
+fn load(server: &Server, options: &Lifecycle) -> Result<(Latency, u64, Measured)> {
+    let address = server.address();
     let mut window = Window::open(options.warmup, options.seconds);
     let mut connections = Connections::speaking(resp::answer, address, options.in_flight)?;
     let add = command(&[b"XADD", b"queue", b"*", b"d", create_body("queue", FAR).as_bytes()]);
@@ -66,7 +91,7 @@ pub(super) fn compare(
     let mut last_sign = Instant::now();
     while connections.in_flight() > 0 {
         connections.wait(TICK, &mut ready)?;
-        window.look(|| Reading::take(&server))?;
+        window.look(|| Reading::take(server))?;
         if !ready.is_empty() {
             last_sign = Instant::now();
         } else if last_sign.elapsed() > STALL {
@@ -95,25 +120,7 @@ pub(super) fn compare(
             connections.send(index, &request)?;
         }
     }
-    let logged = ask(&[b"XLEN", b"log"])?;
-    let pending = ask(&[b"XPENDING", b"queue", b"runners"])?;
-    server.kill()?;
-    if logged != format!(":{}\r\n", ended * (options.events as u64 + 1)).as_bytes()
-        || !pending.starts_with(b"*4\r\n:0\r\n")
-    {
-        report.fail("the peer's log or queue is not what was acknowledged");
-    }
-    let measured = window.measured();
-    let theirs = whole.count() as f64 / measured.seconds;
-    report.row("peer_connections", options.in_flight.to_string(), options.in_flight);
-    report.row("peer_lifecycles_per_s", format!("{} lifecycles/s", figure(theirs)), theirs);
-    report.latency("peer_whole", whole.quantiles());
-    let (cpu, bench) = measured.after.since(&measured.before);
-    report.row("peer_cpu", cpu.text(), cpu);
-    report.row("peer_bench_cpu", bench.text(), bench);
-    let over = (ours / theirs, "×");
-    report.target("lifecycles/s over the peer's", over, Good::AtLeast, Bounds::Aim(1.0));
-    Ok(())
+    Ok((whole, ended, window.measured()))
 }
 
 fn read(index: usize) -> Vec<u8> {
