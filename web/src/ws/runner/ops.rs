@@ -5,10 +5,7 @@ use std::collections::HashSet;
 
 use heartline_actors::Registration;
 use heartline_config::Config;
-use heartline_execution::{
-    Command, ExecutionId, LeaseId, Name, SessionId,
-    content::{FieldError, Progress},
-};
+use heartline_execution::{Command, ExecutionId, LeaseId, Name, SessionId, content::Progress};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
@@ -180,7 +177,9 @@ fn read(op: &str, id: Option<String>, text: &[u8], config: &Config) -> Result<As
         }
         "heartbeat" => {
             let HeartbeatFrame { executions, .. } = json::parse(text, depth)?;
-            let beats = executions.into_iter().enumerate().map(beat).collect::<Result<_, _>>()?;
+            let largest = config.http.event_bytes;
+            let beats = executions.into_iter().enumerate().map(|one| beat(one, largest));
+            let beats = beats.collect::<Result<_, _>>()?;
             Asked::Op(Op::Runner(RunnerOp::Heartbeat { id, beats }))
         }
         "complete" => {
@@ -264,13 +263,12 @@ fn register(text: &[u8], config: &Config) -> Result<Box<Registration>, Problem> 
 
 fn beat(
     (index, Object(beat)): (usize, Object<Beat>),
+    largest: usize,
 ) -> Result<(ExecutionId, LeaseId, Option<Progress>), Problem> {
     let Beat { execution, lease, progress } = beat;
     let progress = progress.map(|Object(progress)| progress);
     if let Some(progress) = &progress {
-        progress
-            .validate(&format!("/executions/{index}/progress"))
-            .map_err(|error: FieldError| Problem::fields(Code::Invalid, vec![error]))?;
+        wire::check_progress(&format!("/executions/{index}/progress"), progress, largest)?;
     }
     Ok((execution, lease, progress))
 }
