@@ -641,3 +641,13 @@ async fn a_bad_call_of_a_person_changes_nothing() {
     ];
     check(&scene, cases).await;
 }
+
+#[tokio::test]
+async fn a_body_that_is_much_too_large_is_answered_before_the_connection_ends() {
+    let server = Server::start();
+    let body = vec![b' '; 4 << 20];
+    for _ in 0..5 {
+        let request = raw::request(server.address, "POST", "/v1/executions", &[raw::JSON], &body);
+        assert_eq!(raw::send(server.address, &request).await.status, 413);
+    }
+}

@@ -1,5 +1,7 @@
 //! Request bodies: read up to a bound, and only when they say they are JSON.
 
+use std::time::Duration;
+
 use actix_web::{
     HttpRequest,
     error::PayloadError,
@@ -16,6 +18,10 @@ use crate::{
     json,
     nearest::quote,
 };
+
+/// How long, and how much of, a body that is too large is read: enough for a client that sends its
+/// largest mistake over a network of today.
+const PASS_OVER: (Duration, usize) = (Duration::from_secs(1), 64 << 20);
 
 /// The bytes of a JSON body.
 ///
@@ -117,6 +123,7 @@ pub(crate) async fn collect(
         .and_then(|v| v.to_str().ok())
         .and_then(|v| v.parse().ok());
     if length.is_some_and(|length| length > limit) {
+        pass_over(payload).await;
         return Err(too_large());
     }
     let Some(first) = payload.next().await else { return Ok(Bytes::new()) };
@@ -129,6 +136,7 @@ pub(crate) async fn collect(
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(broken)?;
         if all.len() + chunk.len() > limit {
+            pass_over(payload).await;
             return Err(too_large());
         }
         all.extend_from_slice(&chunk);
@@ -137,6 +145,23 @@ pub(crate) async fn collect(
         return Err(too_large());
     }
     Ok(all.freeze())
+}
+
+/// Reads on for a while and keeps nothing: a connection that is closed over what was not read is
+/// reset, and the reset overtakes the answer.
+async fn pass_over(mut payload: web::Payload) {
+    let (time, most) = PASS_OVER;
+    let reading = async {
+        let mut passed = 0;
+        while let Some(Ok(chunk)) = payload.next().await {
+            passed += chunk.len();
+            if passed > most {
+                return;
+            }
+        }
+    };
+    // A client that sends slower than this gets its reset.
+    let _in_time = tokio::time::timeout(time, reading).await;
 }
 
 fn broken(error: PayloadError) -> Problem {

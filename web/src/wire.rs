@@ -20,9 +20,9 @@ use crate::{
     schema,
 };
 
-/// The most bytes of a line a person or a runner writes about something.
+/// The most characters of a line a person or a runner writes about something.
 const LINE_MAX: usize = 1_024;
-/// The most bytes of a longer text: evidence, a question.
+/// The most characters of a longer text: evidence, a question.
 const TEXT_MAX: usize = 64 * 1_024;
 
 /// `POST /v1/executions`.
@@ -620,9 +620,10 @@ fn invalid(pointer: &str, message: &str) -> Problem {
 }
 
 fn bounded(pointer: &str, text: Option<&str>, most: usize) -> Result<(), Problem> {
-    match text.map_or(0, str::len) {
+    // As JSON Schema counts them, and as the document says.
+    match text.map_or(0, |text| text.chars().count()) {
         length if length > most => {
-            Err(invalid(pointer, &format!("has {length} bytes; at most {most} are allowed")))
+            Err(invalid(pointer, &format!("has {length} characters; at most {most} are allowed")))
         }
         _ => Ok(()),
     }

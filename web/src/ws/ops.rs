@@ -127,10 +127,7 @@ struct PingFrame<'a> {
 /// # Errors
 /// What is wrong with it, and whether that ends the socket.
 pub(super) fn parse(text: &[u8], max_depth: usize) -> Result<Asked, Slip> {
-    let named: Named<'_> = json::parse(text, max_depth).map_err(|problem| {
-        let fatal = problem.code() == Code::MalformedJson;
-        Slip { id: None, problem, fatal }
-    })?;
+    let named = named(text, max_depth)?;
     let id = named.id.and_then(|id| scalar("/id", id).ok());
     let read = match named.op.as_deref().unwrap_or_default() {
         "" => Err(Problem::at(Code::Invalid, "/op", format!("is required: {}", OPS.join(", ")))),

@@ -9,7 +9,7 @@ use heartline_execution::{Command, ExecutionId, LeaseId, Name, SessionId, conten
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use super::super::ops::{Asked, Named, Op, Slip, ping, scalar};
+use super::super::ops::{Asked, Op, Slip, named, ping, scalar};
 use crate::{
     error::{Code, Problem},
     json::{self, Object},
@@ -151,10 +151,7 @@ const fn yes() -> bool {
 /// What is wrong with it, and whether that ends the socket.
 pub(in crate::ws) fn parse(text: &[u8], config: &Config) -> Result<Asked, Slip> {
     let depth = config.http.max_depth;
-    let named: Named<'_> = json::parse(text, depth).map_err(|problem| {
-        let fatal = problem.code() == Code::MalformedJson;
-        Slip { id: None, problem, fatal }
-    })?;
+    let named = named(text, depth)?;
     let id = named.id.map(|id| scalar("/id", id)).transpose();
     let id = id.map_err(|problem| Slip { id: None, problem, fatal: false })?;
     let op = named.op.as_deref().unwrap_or_default();
@@ -345,6 +342,13 @@ mod tests {
             assert!(problem.contains(says), "{text}: {problem}");
             assert_eq!((slip.id.as_deref(), slip.fatal), (Some("1"), false), "{text}");
         }
+        let deep = format!(
+            r#"{{"op":"complete","id":1,IDS,"output":{}1{}}}"#,
+            "[".repeat(70),
+            "]".repeat(70)
+        );
+        let slip = said(&deep).map(drop).unwrap_err();
+        assert_eq!((slip.id.as_deref(), slip.fatal), (Some("1"), false), "{}", slip.problem);
         let slip = said(r#"{"op":"complete",IDS}"#).map(drop).unwrap_err();
         assert!(slip.problem.to_string().contains("/id: is required"));
         assert!(said("nonsense").map(drop).unwrap_err().fatal);
