@@ -17,12 +17,10 @@ use tokio::sync::watch::{self, Receiver, Sender};
 
 use super::{
     Global,
-    backoff::Backoff,
-    client::{Client, Error as ClientError},
+    client::{Client, Error as ClientError, backoff::Backoff, watch::View},
     create::{Request, kind, label},
     error::Error,
     exit::Exit,
-    follow::{self, View},
     output::span,
     show::Screen,
     signals::Interrupts,
@@ -142,7 +140,7 @@ impl Worker {
             view: View::Full,
             through_waiting: true,
             // The worker decides when the server has been away for too long.
-            patience: follow::FOREVER,
+            patience: std::time::Duration::MAX,
         };
         let execution = loop {
             let followed = {
@@ -272,16 +270,16 @@ mod tests {
             status: raw.map(ExitStatus::from_raw),
             not_started,
         };
-        let failed = |reason| Execution::example("failed", Some(reason));
+        let failed = |reason| crate::cli::example::execution("failed", Some(reason));
         let own = outcome(Some(42 << 8), None);
         assert_eq!(exit(&failed("runner_error"), Some(&own)), Exit(42));
         assert_eq!(exit(&failed("start_to_close_timeout"), Some(&own)), Exit::TIMED_OUT);
         let killed = outcome(Some(9), None);
         assert_eq!(exit(&failed("runner_error"), Some(&killed)), Exit(137));
-        let cancelled = Execution::example("cancelled", Some("cancel_requested"));
+        let cancelled = crate::cli::example::execution("cancelled", Some("cancel_requested"));
         assert_eq!(exit(&cancelled, Some(&outcome(Some(15), None))), Exit::CANCELLED);
         let missing = outcome(None, Some(io::ErrorKind::NotFound));
         assert_eq!(exit(&failed("runner_error"), Some(&missing)), Exit(127));
-        assert_eq!(exit(&Execution::example("completed", None), None), Exit::OK);
+        assert_eq!(exit(&crate::cli::example::execution("completed", None), None), Exit::OK);
     }
 }

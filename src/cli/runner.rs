@@ -19,8 +19,7 @@ use tokio::{
 
 use super::{
     Global,
-    backoff::Backoff,
-    client::{Client, Error as ClientError},
+    client::{Client, Error as ClientError, backoff::Backoff},
     error::Error,
     exit::Exit,
     output::{self, Tone, paint, short},

@@ -7,9 +7,11 @@ use tokio::{sync::Notify, task::JoinSet, time::sleep};
 
 use super::outbox::Signals;
 use crate::cli::{
-    client::Client,
-    follow::{self, Follow, Seen, View},
-    wire::{Event, Granted, Told},
+    client::{
+        Client,
+        watch::{Options, Seen, View, Watch},
+    },
+    wire::{Done, Event, Granted},
 };
 
 /// A wrapper beats at least this often, so that a cancellation never waits longer for it.
@@ -32,7 +34,8 @@ pub(super) fn start(client: &Client, granted: &Granted, signals: &Signals, side:
         beat_now: Arc::clone(&beat_now),
     };
     side.spawn(heart.beat());
-    let follow = Follow::start(client, &execution.id, execution.seq, View::Status, follow::FOREVER);
+    let options = Options { after: execution.seq, view: View::Status, ..Options::default() };
+    let follow = Watch::start(client, &execution.id, options);
     side.spawn(listen(follow, granted.attempt, signals.clone(), beat_now));
 }
 
@@ -59,14 +62,14 @@ impl Heart {
             }
             let patience = self.every.max(MISSED_BEAT);
             let call = self.client.post(&self.path).within(patience).body(self.body.clone());
-            let missed = self.signals.heed(&call.json::<Told>().await);
+            let missed = self.signals.heed(&call.json::<Done>().await);
             wait = if missed { self.every.min(MISSED_BEAT) } else { self.every };
         }
     }
 }
 
 /// Hears at once what a heartbeat would only learn later.
-async fn listen(mut follow: Follow, attempt: u32, signals: Signals, beat_now: Arc<Notify>) {
+async fn listen(mut follow: Watch, attempt: u32, signals: Signals, beat_now: Arc<Notify>) {
     while let Some(Ok(seen)) = follow.next().await {
         match seen {
             Seen::Event(event) => heard(&event, attempt, &signals),

@@ -35,7 +35,7 @@ use super::{
 use crate::cli::{
     client::{Client, Error},
     output::now,
-    wire::{Cancel, Granted, Told},
+    wire::{Cancel, Done, Granted},
 };
 
 /// How long a server may be away before a result is given up: a restart, a reboot.
@@ -68,11 +68,11 @@ pub(crate) enum Order {
 /// How a lease ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// Told, and acknowledged.
+    /// Done, and acknowledged.
     Completed,
-    /// Told, and acknowledged: the message.
+    /// Done, and acknowledged: the message.
     Failed(String),
-    /// Told, and acknowledged.
+    /// Done, and acknowledged.
     Cancelled,
     /// The lease was lost: why.
     Superseded(String),
@@ -335,7 +335,7 @@ impl Job {
         let told =
             self.patiently(outbox::call(&self.client, &path, &body, PATIENCE, &notices)).await;
         match told {
-            Ok(Told { .. }) => ended,
+            Ok(Done { .. }) => ended,
             Err(error) if error.is_transient() => Ended::Undelivered(error),
             Err(error) => Ended::Superseded(error.brief()),
         }

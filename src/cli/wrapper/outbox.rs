@@ -11,10 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::{Notices, lines};
 use crate::cli::{
-    backoff::Backoff,
-    client::{Client, Error},
-    problem::Problem,
-    wire::{Granted, Told},
+    client::{Client, Error, Problem, backoff::Backoff},
+    wire::{Done, Granted},
 };
 
 /// Bytes of events that wait for the server, per lease: minutes of a talkative command.
@@ -80,7 +78,7 @@ impl Signals {
     }
 
     /// Takes up the answer to a call; whether the call must be repeated.
-    pub(super) fn heed(&self, answer: &Result<Told, Error>) -> bool {
+    pub(super) fn heed(&self, answer: &Result<Done, Error>) -> bool {
         match answer {
             Ok(told) => {
                 if told.cancel_requested {
@@ -197,7 +195,7 @@ impl Delivery {
         true
     }
 
-    async fn post(&self, number: u64, batch: &[Queued]) -> Result<Told, Error> {
+    async fn post(&self, number: u64, batch: &[Queued]) -> Result<Done, Error> {
         let events: Vec<&str> = batch.iter().map(|event| &*event.json).collect();
         let body = format!(
             "{{\"lease\":\"{}\",\"batch\":{number},\"events\":[{}]}}",
@@ -219,7 +217,7 @@ impl Delivery {
         let judge = |(index, event): (usize, Queued)| {
             let why = match named.iter().find(|(named, _)| *named == index) {
                 Some((_, message)) => (*message).to_owned(),
-                None if named.is_empty() => problem.brief(),
+                None if named.is_empty() => problem.brief().to_owned(),
                 None => return Some(event),
             };
             if event.complaint {
@@ -245,7 +243,7 @@ pub(super) async fn call(
     body: &serde_json::Value,
     patience: Duration,
     notices: &Notices,
-) -> Result<Told, Error> {
+) -> Result<Done, Error> {
     let body = body.to_string();
     let mut told = false;
     crate::cli::client::persist(
@@ -291,7 +289,7 @@ mod tests {
         signals.lose("later".into());
         assert_eq!(signals.lost().as_deref(), Some("superseded"));
         assert!(signals.heed(&Err(Error::Unreachable { server: "s".into(), why: "w".into() })));
-        signals.heed(&Ok(Told { cancel_requested: true }));
+        signals.heed(&Ok(Done { cancel_requested: true, ..Done::default() }));
         assert!(*signals.cancel.borrow());
     }
 }
