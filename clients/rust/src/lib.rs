@@ -4,6 +4,9 @@
 //! [`Client::watch`], which follows an execution across broken connections and restarts of the
 //! server without a gap.
 //!
+//! [`runner::Runner`] runs executions: handlers by name, a lease kept alive whatever a handler does,
+//! events that are sent until they are acknowledged.
+//!
 //! Everything is async on tokio. Deliberately absent: TLS and proxies (a server binds loopback
 //! only while it has no tokens).
 
@@ -12,6 +15,7 @@ mod calls;
 mod client;
 mod error;
 mod problem;
+pub mod runner;
 pub mod socket;
 pub mod types;
 pub mod watch;
