@@ -239,6 +239,31 @@ async fn handlers_end_as_they_say() {
 }
 
 #[tokio::test]
+async fn what_is_too_large_is_told_and_costs_nobody_the_connection() {
+    let server = Server::start();
+    let client = Client::new(&server.url).unwrap();
+    let away = Arc::new(AtomicBool::new(false));
+    let runner = Runner::new(client.clone()).queues(["q"]).notices({
+        let away = Arc::clone(&away);
+        move |_| away.store(true, Ordering::Relaxed)
+    });
+    let running = Running::start(runner.handler("large", |ctx| async move {
+        ctx.custom("small", &1).await?;
+        ctx.custom("large", &"x".repeat(2 << 20)).await?;
+        ctx.custom("larger than an event may be", &"x".repeat(300 << 10)).await?;
+        Ok("x".repeat(2 << 20))
+    }));
+    let id = create(&client, NewExecution::agent("large").queue("q").attempts(2)).await;
+    let events = log(&client, &id).await;
+    let names: Vec<_> = events.iter().filter_map(Event::custom).map(|(name, _)| name).collect();
+    assert_eq!(names, ["small", "log", "log"]);
+    let execution = client.execution(&id).await.unwrap();
+    assert_eq!((execution.attempt, &*execution.error.unwrap().code), (1, "output_refused"));
+    assert!(!away.load(Ordering::Relaxed));
+    running.drain().await;
+}
+
+#[tokio::test]
 async fn a_cancellation_reaches_the_handler_and_is_acknowledged() {
     let server = Server::start();
     let client = Client::new(&server.url).unwrap();

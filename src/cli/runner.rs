@@ -9,12 +9,14 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use heartline_execution::Name;
 use tokio::{
     sync::watch::{self, Receiver},
     task::JoinSet,
+    time::sleep,
 };
 
 use super::{
@@ -33,6 +35,9 @@ use super::{
 
 /// The most slots of one runner: each is a process.
 const SLOTS_MAX: i64 = 1_000;
+
+/// How long a server may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Serve queues: run a command once for each execution.
 ///
@@ -135,6 +140,8 @@ impl Crew {
                     Ok(()) => {}
                     Err(stopped) => return Err(Error::Other(format!("a job stopped: {stopped}"))),
                 },
+                // What ran was told, or given up: a server that is away needs no goodbye.
+                () = sleep(GOODBYE), if draining && self.jobs.is_empty() => break,
                 signal = interrupts.next() => {
                     if draining {
                         order.send_replace(Order::Stop(signal.to_owned()));

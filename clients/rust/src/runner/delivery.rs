@@ -153,16 +153,19 @@ impl Delivery {
             self.number += 1;
             members.push_str(&format!(",\"batch\":{}", self.number));
         }
-        if ends {
-            self.held.set_ending();
-        }
+        self.held.set_ending(ends);
         let told = if op.is_empty() { Ok(()) } else { self.persist(op, &members).await };
-        if let (Err(error), true) = (&told, ends) {
+        // What the server does not want to read ends nothing: something else may be said instead.
+        let refused =
+            matches!(&told, Err(error) if matches!(error.status(), Some(400 | 413 | 422)));
+        if refused {
+            self.held.set_ending(false);
+        } else if let (Err(error), true) = (&told, ends) {
             self.held.lose_anyway(&error.brief());
         }
         // Who does not wait for the answer does not need it.
         let _unheard = answer.send(told);
-        ends
+        ends && !refused
     }
 
     async fn abandon(&mut self) {
@@ -177,7 +180,7 @@ impl Delivery {
         if let Some(progress) = self.progress() {
             self.deliver(vec![progress]).await;
         }
-        self.held.set_ending();
+        self.held.set_ending(true);
         // Refused, it is not ours any more.
         let _lost = self.persist("fail", &format!(",\"error\":{failure}")).await;
     }

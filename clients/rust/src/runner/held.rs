@@ -113,8 +113,8 @@ impl Held {
         Over(self.why_lost().unwrap_or("it has ended").to_owned())
     }
 
-    pub(super) fn set_ending(&self) {
-        self.ending.store(true, Ordering::Relaxed);
+    pub(super) fn set_ending(&self, ending: bool) {
+        self.ending.store(ending, Ordering::Relaxed);
     }
 
     pub(super) fn is_ending(&self) -> bool {
@@ -149,7 +149,7 @@ mod tests {
         held.lose("second");
         assert_eq!(held.why_lost(), Some("first"));
         let held = Held::example();
-        held.set_ending();
+        held.set_ending(true);
         held.lose("not listed");
         assert!(!held.lost.is_cancelled());
     }

@@ -8,8 +8,12 @@ use super::held::{Cancellation, Held};
 use crate::{
     client::Client,
     error::Error,
+    problem::Problem,
     types::{Done, Execution},
 };
+
+/// Bytes of a frame: the server takes messages of 1 MiB, and closes the socket over a larger one.
+const FRAME_MAX: usize = (1 << 20) - 1_024;
 
 /// A frame to be sent, and where its answer goes.
 #[derive(Debug)]
@@ -36,6 +40,7 @@ impl Line {
         members: &str,
     ) -> Result<u64, Error> {
         match self {
+            Line::Socket { .. } if members.len() > FRAME_MAX => Err(too_large(members.len())),
             Line::Socket { asks, server } => {
                 let Held { execution, lease, .. } = &**held;
                 let members = format!(
@@ -60,6 +65,17 @@ impl Line {
             }
         }
     }
+}
+
+/// As the server says it over HTTP.
+fn too_large(bytes: usize) -> Error {
+    Error::Problem(Box::new(Problem {
+        status: 413,
+        code: "body_too_large".to_owned(),
+        title: "Too large".to_owned(),
+        detail: format!("It has {bytes} bytes; at most {FRAME_MAX} are sent."),
+        ..Problem::default()
+    }))
 }
 
 /// Learns by when it is to stop, and passes that on.

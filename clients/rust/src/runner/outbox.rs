@@ -7,13 +7,17 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::held::Held;
+use super::{delivery::complaint, held::Held};
 use crate::error::Error;
 
 /// Bytes of events that wait for the server, per lease: minutes of a talkative command.
 pub(super) const BUFFER_BYTES: usize = 4 << 20;
 /// Events that wait; small ones cost more than their bytes.
 const BUFFER_EVENTS: usize = 16 << 10;
+
+/// Bytes of one event, so that a batch with it is no more than the server takes of one message. The
+/// server takes 256 KiB, unless it is told otherwise.
+const EVENT_MAX: usize = 480 << 10;
 
 /// The lease is not ours any more, or has ended: nothing can be written under it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,14 +76,20 @@ impl Outbox {
     /// # Errors
     /// When the lease is over.
     pub async fn put(&self, json: String) -> Result<(), Over> {
-        // An event larger than the buffer takes all of it; the server's limit is far below.
-        let bytes = u32::try_from(json.len().min(BUFFER_BYTES)).unwrap_or(u32::MAX);
+        let (json, complaint) = if json.len() > EVENT_MAX {
+            let why = format!("it has {} bytes; at most {EVENT_MAX} are sent", json.len());
+            (complaint(&why, &json), true)
+        } else {
+            (json, false)
+        };
+        // Far below what a semaphore counts to.
+        let bytes = u32::try_from(json.len()).unwrap_or(u32::MAX);
         let room = tokio::select! {
             biased;
             room = Arc::clone(&self.room).acquire_many_owned(bytes) => room.ok(),
             () = self.held.over.cancelled() => return Err(self.held.why_over()),
         };
-        self.send(Item::Event(Queued { json, complaint: false, room })).await
+        self.send(Item::Event(Queued { json, complaint, room })).await
     }
 
     pub(super) async fn send(&self, item: Item) -> Result<(), Over> {
@@ -99,8 +109,8 @@ mod tests {
     async fn a_full_buffer_makes_its_writer_wait_until_something_is_acknowledged() {
         let held = Arc::new(Held::example());
         let (outbox, mut waiting) = Outbox::new(&held);
-        for _ in 0..4 {
-            outbox.put("x".repeat(BUFFER_BYTES / 4)).await.unwrap();
+        for _ in 0..16 {
+            outbox.put("x".repeat(BUFFER_BYTES / 16)).await.unwrap();
         }
         let mut fifth = Box::pin(outbox.put("x".repeat(10)));
         assert!(futures_util::FutureExt::now_or_never(&mut fifth).is_none());
@@ -109,10 +119,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_event_that_is_too_large_is_a_complaint() {
+        let (outbox, mut waiting) = Outbox::new(&Arc::new(Held::example()));
+        outbox.put("x".repeat(EVENT_MAX + 1)).await.unwrap();
+        let Some(Item::Event(event)) = waiting.recv().await else { panic!("an event") };
+        assert!(event.complaint && event.json.contains("at most"), "{}", event.json);
+    }
+
+    #[tokio::test]
     async fn nobody_waits_for_room_under_a_lost_lease() {
         let held = Arc::new(Held::example());
         let (outbox, _waiting) = Outbox::new(&held);
-        outbox.put("x".repeat(BUFFER_BYTES)).await.unwrap();
+        for _ in 0..16 {
+            outbox.put("x".repeat(BUFFER_BYTES / 16)).await.unwrap();
+        }
         let other = outbox.clone();
         let waiting = tokio::spawn(async move { other.put("y".into()).await });
         held.lose("superseded");

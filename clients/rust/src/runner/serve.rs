@@ -109,7 +109,13 @@ async fn work(lease: Lease, handler: Option<Handler>) {
 /// Tells the server, for as long as it takes.
 async fn tell(lease: &Lease, outcome: Outcome) {
     let told = match outcome {
-        Ok(output) => lease.complete(output.as_deref()).await,
+        Ok(output) => match lease.complete(output.as_deref()).await {
+            Err(Error::Problem(problem)) if matches!(problem.status, 400 | 413 | 422) => {
+                let failed = Failed::permanent("output_refused", "The output was not taken.");
+                return Box::pin(tell(lease, Err(failed.detail(problem.to_string())))).await;
+            }
+            told => told,
+        },
         Err(Failed(Why::Failed(failure))) => lease.fail(&failure).await,
         Err(Failed(Why::Cancelled)) if lease.cancelled().is_cancelled() => {
             lease.confirm_cancelled().await
