@@ -20,6 +20,11 @@ pub mod socket;
 pub mod types;
 pub mod watch;
 
+/// Its examples are compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub use self::{
     calls::{Filter, NewExecution},
     client::{Answer, Client, DEFAULT_SERVER, Request, persist},
