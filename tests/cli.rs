@@ -308,6 +308,8 @@ fn a_cancellation_reaches_the_whole_process_group() {
         assert!(told.contains(part), "{part:?} in {told}");
     }
     assert_eq!(server.only()["reason"], "cancel_requested");
+    let events = text(&server.output(["events", &id]).stdout);
+    assert!(events.contains("the runner is stopping"), "{events}");
 }
 
 #[test]
@@ -415,6 +417,54 @@ fn a_runner_works_off_its_queue_and_drains_on_sigterm() {
     let id = server.only()["id"].as_str().unwrap().to_owned();
     assert!(told.contains(&format!("attempt 1 of {id}")), "{told}");
     runner.line("completed");
+    runner.signal(Signal::TERM);
+    assert_eq!(runner.end().0.code(), Some(0));
+}
+
+#[test]
+fn a_runner_of_several_queues_goes_on_through_a_crash_of_the_server() {
+    let mut server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let flag = folder.path().join("stop");
+    let script = format!(
+        "n=0; while [ ! -e {} ]; do n=$((n+1)); echo line $n; sleep 0.02; done",
+        flag.display()
+    );
+    let arguments = ["runner", "--queue", "a", "--queue", "b", "--slots", "2"];
+    let mut command = server.cli(arguments);
+    let mut runner = Process::start(command.args(["--", "sh", "-c", &script]));
+    runner.line("serves queues a, b");
+    let ids: Vec<String> = ["a", "b"]
+        .iter()
+        .map(|queue| {
+            id_in(&text(&server.output(["create", "--name", "n", "--queue", queue]).stdout))
+        })
+        .collect();
+    let watch =
+        |server: &Server, id: &str| Process::start(&mut server.cli(["watch", id, "-o", "jsonl"]));
+    let mut watches: Vec<Process> = ids.iter().map(|id| watch(&server, id)).collect();
+    for watch in &mut watches {
+        watch.line("line 20\"");
+    }
+    server.crash_and_restart();
+    runner.line("the server is back");
+    for watch in &mut watches {
+        watch.complaint("connected again");
+        watch.line("line ");
+    }
+    std::fs::write(&flag, "").unwrap();
+    for watch in watches {
+        let (status, told) = watch.end();
+        assert_eq!(status.code(), Some(0));
+        let events: Vec<Value> =
+            told.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let lines: Vec<&str> =
+            events.iter().filter_map(|event| event["data"]["value"]["message"].as_str()).collect();
+        let expected: Vec<String> = (1..=lines.len()).map(|n| format!("line {n}")).collect();
+        assert_eq!(lines, expected, "every line once and in order");
+        let started = events.iter().filter(|event| event["type"] == "execution.started");
+        assert_eq!(started.count(), 1);
+    }
     runner.signal(Signal::TERM);
     assert_eq!(runner.end().0.code(), Some(0));
 }

@@ -15,13 +15,14 @@ use toml::{Table, Value};
 
 /// Each member of the workspace and which of the others it may use (ARCHITECTURE, "Who may use
 /// whom"). The root package may use all of them.
-const MAY_USE: [(&str, &[&str]); 6] = [
+const MAY_USE: [(&str, &[&str]); 7] = [
     ("execution", &[]),
     ("config", &[]),
     ("storage", &["execution", "config"]),
     ("actors", &["execution", "storage", "config"]),
     ("web", &["execution", "actors", "config"]),
     ("bench", &[]),
+    ("clients/rust", &["execution"]),
 ];
 
 /// All that the pure crate may use of the world's crates: data, no effects.

@@ -30,8 +30,7 @@ pub(crate) struct Args {
 pub(crate) async fn cancel(global: &Global, args: &Args) -> Result<Exit, Error> {
     let client = global.client()?;
     let id = client.resolve(&args.execution).await?;
-    let grace = args.grace.map(|grace| grace.to_string());
-    let answer = client.cancel(&id, args.reason.as_deref(), grace.as_deref()).await?;
+    let answer = client.cancel(&id, args.reason.as_deref(), args.grace).await?;
     if args.watch {
         let mut screen = Screen::new(global.output);
         let over = Watch::whole(&client).until_over(&id, &mut screen).await?;

@@ -97,7 +97,7 @@ async fn show(server: &str, data: &str, exit: bool) -> Result<Exit, Error> {
     output::line("Four executions start now. Each line is what a watcher of one sees.")?;
     output::line("")?;
 
-    let client = Client::new(server, None)?;
+    let client = Client::new(server)?;
     let stage = Stage::build(server).await?;
     let played = tokio::select! {
         played = timeout(LONGEST, Show::new(&client, &stage).play()) => played,

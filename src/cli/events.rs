@@ -2,10 +2,10 @@
 
 use super::{
     Global,
-    client::{Client, Error as ClientError},
+    client::{Client, Error as ClientError, watch::View},
     error::Error,
     exit::Exit,
-    follow::{self, View},
+    follow,
     output::Format,
     show::Screen,
     wire::{Event, EventPage},
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     #[arg(short, long)]
     follow: bool,
     /// All events, or the lifecycle only.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = follow::view(), default_value = View::Full.as_str())]
     view: View,
 }
 

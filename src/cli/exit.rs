@@ -80,7 +80,7 @@ mod tests {
             ("cancelled", Some("cancel_timeout"), Exit::CANCELLED),
             ("waiting", None, Exit::WAITING),
         ] {
-            let execution = Execution::example(phase, reason);
+            let execution = crate::cli::example::execution(phase, reason);
             assert_eq!(Exit::of(&execution), exit, "{phase} {reason:?}");
         }
     }

@@ -2,10 +2,11 @@
 
 use super::{
     Global,
+    client::watch::View,
     error::Error,
     events::Pages,
     exit::Exit,
-    follow::{self, View},
+    follow,
     output::{self, Format, Tone, paint},
     sanitise,
     wire::Event,

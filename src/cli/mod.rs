@@ -1,18 +1,18 @@
 //! The command line: the arguments, the options that every command shares, and how a command ends.
 //!
-//! One file per command. What they share: [`client`] (HTTP), [`follow`] (the watcher's socket),
-//! [`wire`] (what the server says), [`show`] (an execution on a screen) and [`wrapper`] (a command
-//! under supervision). Clients run on one thread; only `serve` and `demo` start the server's.
+//! One file per command. What they share: [`client`] (the Rust client, with what the server says as
+//! [`wire`]), [`follow`] (to the end of a log), [`show`] (an execution on a screen) and [`wrapper`]
+//! (a command under supervision). Clients run on one thread; only `serve` and `demo` start the server's.
 
-mod backoff;
 mod cancel;
-mod client;
 mod completion;
 mod create;
 mod demo;
 mod doctor;
 mod error;
 mod events;
+#[cfg(test)]
+mod example;
 mod exit;
 mod explain;
 mod follow;
@@ -20,7 +20,6 @@ mod get;
 mod logs;
 mod ls;
 mod output;
-mod problem;
 mod queue_changes;
 mod queues;
 mod resume;
@@ -32,16 +31,15 @@ mod sanitise;
 mod serve;
 mod show;
 mod signals;
-mod socket;
 mod supervisor;
 mod top;
 mod watch;
-mod wire;
 mod wrapper;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use heartline_client::{self as client, types as wire};
 
 use self::{client::Client, error::Error, exit::Exit, output::Format};
 
@@ -78,7 +76,11 @@ pub(crate) struct Global {
 
 impl Global {
     pub(crate) fn client(&self) -> Result<Client, Error> {
-        Ok(Client::new(&self.server, self.token.as_deref())?)
+        let client = Client::new(&self.server)?;
+        Ok(match &self.token {
+            Some(token) => client.with_token(token),
+            None => client,
+        })
     }
 }
 

@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Global,
-    client::Client,
+    client::{Client, runner::host},
     error::Error,
     exit::Exit,
     output::{self, Format},
-    queues, wrapper,
+    queues,
 };
 
 /// Give nothing out until it is resumed; what is in progress goes on.
@@ -150,7 +150,7 @@ async fn set(
 fn who() -> String {
     let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let user = user.filter(|user| !user.is_empty()).unwrap_or_else(|| "somebody".to_owned());
-    let who = format!("{user}@{}", wrapper::host());
+    let who = format!("{user}@{}", host());
     who.chars().filter(|c| !c.is_control()).take(60).collect()
 }
 

@@ -12,24 +12,33 @@ use std::{
 };
 
 use heartline_execution::{Kind, Name, Phase, Span};
-use serde_json::{Value, json};
-use tokio::sync::watch::{self, Receiver, Sender};
+use serde_json::Value;
+use tokio::{
+    sync::watch::{self, Receiver, Sender},
+    time::timeout,
+};
 
 use super::{
     Global,
-    backoff::Backoff,
-    client::{Client, Error as ClientError},
+    client::{
+        Client, Error as ClientError,
+        runner::{Failure, Identity, Lease, Leases, Notice, Runner},
+        watch::View,
+    },
     create::{Request, kind, label},
     error::Error,
     exit::Exit,
-    follow::{self, View},
     output::span,
+    sanitise,
     show::Screen,
     signals::Interrupts,
     watch::Watch,
-    wire::{Created, Execution, Granted},
-    wrapper::{Ended, Identity, Job, Notices, Order, Outcome, Program, claim},
+    wire::{Created, Execution},
+    wrapper::{Ended, Job, Notices, Order, Outcome, Program},
 };
+
+/// How long a server may take to say goodbye. Without it the runner counts as lost, not as done.
+const GOODBYE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Run a command here under supervision, and show it live.
 #[derive(Debug, clap::Args)]
@@ -81,20 +90,28 @@ pub(crate) async fn run(global: &Global, args: Args) -> Result<Exit, Error> {
 
     let (order, orders) = watch::channel(Order::GoOn);
     let (over, is_over) = watch::channel(false);
+    let leases =
+        Runner::new(client.clone()).queues([&queue]).identity(identity).notices(notice).start()?;
     let worker = Worker {
         client: client.clone(),
         id: created.execution.id,
         queue,
-        identity,
         program,
         orders,
         is_over,
         last: Mutex::new(None),
     };
     let screen = Screen::new(global.output);
-    let execution = worker.shown(screen, &mut interrupts, &order, &over).await?;
+    let execution = worker.shown(screen, leases, &mut interrupts, &order, &over).await?;
     let last = worker.last.lock().expect("no holder panics").take();
     Ok(exit(&execution, last.as_ref()))
+}
+
+/// What no event says; that the server is away is told by whoever follows.
+fn notice(notice: &Notice) {
+    if let Notice::Refused { why, .. } = notice {
+        eprintln!("heartline: an event was not taken: {}", sanitise::line(why));
+    }
 }
 
 /// A queue that others use would hand us their work, and them ours.
@@ -118,7 +135,6 @@ struct Worker {
     client: Client,
     id: String,
     queue: String,
-    identity: Identity,
     program: Arc<Program>,
     orders: Receiver<Order>,
     is_over: Receiver<bool>,
@@ -131,18 +147,19 @@ impl Worker {
     async fn shown(
         &self,
         mut screen: Screen,
+        leases: Leases,
         interrupts: &mut Interrupts,
         order: &Sender<Order>,
         over: &Sender<bool>,
     ) -> Result<Execution, Error> {
-        let mut work = pin!(self.work());
+        let mut work = pin!(self.work(leases));
         let watch = Watch {
             client: &self.client,
             after: 0,
             view: View::Full,
             through_waiting: true,
             // The worker decides when the server has been away for too long.
-            patience: follow::FOREVER,
+            patience: std::time::Duration::MAX,
         };
         let execution = loop {
             let followed = {
@@ -186,45 +203,41 @@ impl Worker {
     }
 
     /// Takes each attempt as it comes, until the execution is over.
-    async fn work(&self) -> Result<(), Error> {
-        let mut backoff = Backoff::default();
+    async fn work(&self, mut leases: Leases) -> Result<(), Error> {
         let mut is_over = self.is_over.clone();
         loop {
-            let claimed = tokio::select! {
+            let lease = tokio::select! {
                 biased;
-                Ok(_) = is_over.wait_for(|&over| over) => return Ok(()),
-                claimed = claim(&self.client, &self.queue, &self.identity, 1) => claimed,
+                Ok(_) = is_over.wait_for(|&over| over) => break,
+                lease = leases.next() => lease?,
             };
-            match claimed {
-                Ok(leases) => {
-                    backoff.reset();
-                    for granted in leases {
-                        self.attempt(granted).await?;
-                    }
-                }
-                Err(error) if error.is_transient() => tokio::time::sleep(backoff.next()).await,
-                Err(error) => return Err(error.into()),
+            match lease {
+                Some(lease) => self.attempt(lease).await?,
+                None => return Ok(()),
             }
         }
+        leases.drain();
+        // What comes now goes back when it is dropped; a server that is away needs no goodbye.
+        let goodbye = async { while let Ok(Some(_late)) = leases.next().await {} };
+        let _away = timeout(GOODBYE, goodbye).await;
+        Ok(())
     }
 
-    async fn attempt(&self, granted: Granted) -> Result<(), ClientError> {
-        if granted.execution.id != self.id {
-            return self.give_back(&granted).await;
+    async fn attempt(&self, lease: Lease) -> Result<(), ClientError> {
+        if lease.execution().id != self.id {
+            return self.give_back(&lease).await;
         }
         let notices: Notices = Arc::new(|text| eprintln!("heartline: {text}"));
         let job = Job {
             client: self.client.clone(),
-            granted,
+            lease,
             program: Arc::clone(&self.program),
             notices,
             orders: self.orders.clone(),
         };
-        let mut outcome = job.run().await;
-        let undelivered = match &mut outcome.ended {
-            Ended::Undelivered(error) => {
-                Some(std::mem::replace(error, ClientError::Lookup(String::new())))
-            }
+        let outcome = job.run().await;
+        let undelivered = match &outcome.ended {
+            Ended::Undelivered(error) => Some(error.clone()),
             Ended::Completed | Ended::Failed(_) | Ended::Cancelled | Ended::Superseded(_) => None,
         };
         *self.last.lock().expect("no holder panics") = Some(outcome);
@@ -232,15 +245,15 @@ impl Worker {
     }
 
     /// Somebody created an execution on our queue in spite of all.
-    async fn give_back(&self, granted: &Granted) -> Result<(), ClientError> {
-        let body = json!({"lease": granted.lease, "error": {
-            "code": "foreign_queue",
-            "message": format!("Queue '{}' belongs to a single heartline run.", self.queue),
-            "detail": format!("claimed by {}", self.identity.id()),
-            "retryable": true,
-        }});
-        let path = format!("/v1/executions/{}/fail", granted.execution.id);
-        self.client.post(&path).body(body.to_string()).send().await.map(drop)
+    async fn give_back(&self, lease: &Lease) -> Result<(), ClientError> {
+        let failure = Failure {
+            code: "foreign_queue".to_owned(),
+            message: format!("Queue '{}' belongs to a single heartline run.", self.queue),
+            detail: None,
+            hint: None,
+            retryable: true,
+        };
+        lease.fail(&failure).await
     }
 }
 
@@ -272,16 +285,16 @@ mod tests {
             status: raw.map(ExitStatus::from_raw),
             not_started,
         };
-        let failed = |reason| Execution::example("failed", Some(reason));
+        let failed = |reason| crate::cli::example::execution("failed", Some(reason));
         let own = outcome(Some(42 << 8), None);
         assert_eq!(exit(&failed("runner_error"), Some(&own)), Exit(42));
         assert_eq!(exit(&failed("start_to_close_timeout"), Some(&own)), Exit::TIMED_OUT);
         let killed = outcome(Some(9), None);
         assert_eq!(exit(&failed("runner_error"), Some(&killed)), Exit(137));
-        let cancelled = Execution::example("cancelled", Some("cancel_requested"));
+        let cancelled = crate::cli::example::execution("cancelled", Some("cancel_requested"));
         assert_eq!(exit(&cancelled, Some(&outcome(Some(15), None))), Exit::CANCELLED);
         let missing = outcome(None, Some(io::ErrorKind::NotFound));
         assert_eq!(exit(&failed("runner_error"), Some(&missing)), Exit(127));
-        assert_eq!(exit(&Execution::example("completed", None), None), Exit::OK);
+        assert_eq!(exit(&crate::cli::example::execution("completed", None), None), Exit::OK);
     }
 }

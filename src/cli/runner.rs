@@ -1,4 +1,4 @@
-//! `heartline runner`: serves a queue with a command, for as long as it is not told to stop.
+//! `heartline runner`: serves queues with a command, for as long as it is not told to stop.
 //!
 //! The first SIGTERM or Ctrl-C drains: nothing new is taken, what runs is finished. The second
 //! stops what runs and fails it, so that another runner takes it up.
@@ -9,40 +9,46 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use heartline_execution::Name;
 use tokio::{
     sync::watch::{self, Receiver},
-    task::{JoinHandle, JoinSet},
+    task::JoinSet,
+    time::sleep,
 };
 
 use super::{
     Global,
-    backoff::Backoff,
-    client::{Client, Error as ClientError},
+    client::{
+        Client,
+        runner::{Identity, Lease, Leases, Notice, Runner, host},
+    },
     error::Error,
     exit::Exit,
     output::{self, Tone, paint, short},
     sanitise,
     signals::Interrupts,
-    wire::Granted,
-    wrapper::{Ended, Identity, Job, Notices, Order, Program, claim},
+    wrapper::{Ended, Job, Notices, Order, Program},
 };
 
 /// The most slots of one runner: each is a process.
 const SLOTS_MAX: i64 = 1_000;
 
-/// Serve a queue: run a command once for each execution.
+/// How long a server may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Serve queues: run a command once for each execution.
 ///
 /// The input comes as JSON on standard input. The environment has HEARTLINE_EXECUTION_ID,
 /// HEARTLINE_ATTEMPT, HEARTLINE_SERVER and, unless it is too large for that, HEARTLINE_INPUT.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The queue to serve.
-    #[arg(long)]
-    queue: Name,
-    /// Executions at once.
+    /// The queue to serve; may be given several times.
+    #[arg(long = "queue", value_name = "QUEUE", required = true)]
+    queues: Vec<Name>,
+    /// Executions at once, over all queues.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=SLOTS_MAX))]
     slots: u16,
     /// A name for people; else that of this machine.
@@ -56,18 +62,21 @@ pub(crate) struct Args {
 pub(crate) async fn runner(global: &Global, args: Args) -> Result<Exit, Error> {
     let client = global.client()?;
     findable(&args.command[0])?;
-    let name = args.name.unwrap_or_else(super::wrapper::host);
-    let mut runner = Runner {
-        identity: Identity::new(&name),
-        queue: args.queue.to_string(),
-        program: Arc::new(Program::with_input(args.command)),
-        client,
-        slots: usize::from(args.slots),
-        jobs: JoinSet::new(),
-        backoff: Backoff::default(),
-        away: false,
-    };
-    runner.serve().await
+    let identity = Identity::new(&args.name.unwrap_or_else(host));
+    let slots = usize::from(args.slots);
+    let queues: Vec<&str> = args.queues.iter().map(Name::as_str).collect();
+    say(&format!(
+        "runner {} serves {} {} of {} with {slots} {}",
+        identity.id(),
+        if queues.len() == 1 { "queue" } else { "queues" },
+        queues.join(", "),
+        client.server(),
+        if slots == 1 { "slot" } else { "slots" },
+    ));
+    let runner = Runner::new(client.clone()).identity(identity).queues(queues).slots(slots);
+    let leases = runner.notices(notice).start()?;
+    let program = Arc::new(Program::with_input(args.command));
+    Crew { client, program, jobs: JoinSet::new() }.serve(leases).await
 }
 
 /// A command that is not there would fail every execution of the queue.
@@ -90,16 +99,11 @@ fn findable(program: &OsString) -> Result<(), Error> {
     Err(Error::Usage(format!("there is no program '{name}' to run; check its name and PATH")))
 }
 
-struct Runner {
+/// What runs.
+struct Crew {
     client: Client,
-    identity: Identity,
-    queue: String,
     program: Arc<Program>,
-    slots: usize,
     jobs: JoinSet<()>,
-    backoff: Backoff,
-    /// The server did not answer the last claim.
-    away: bool,
 }
 
 /// Says what goes on. A runner whose output nobody reads goes on all the same.
@@ -107,46 +111,43 @@ fn say(text: &str) {
     let _unread = output::line(text);
 }
 
-type Claiming = JoinHandle<Result<Vec<Granted>, ClientError>>;
+fn notice(notice: &Notice) {
+    match notice {
+        Notice::Away { why } => {
+            let why = sanitise::line(why);
+            say(&format!("the server is away ({why}); trying again by itself"));
+        }
+        Notice::Back => say("the server is back"),
+        Notice::Refused { execution, why } => {
+            eprintln!("{execution}: an event was not taken: {}", sanitise::line(why));
+        }
+        _ => {}
+    }
+}
 
-impl Runner {
-    async fn serve(&mut self) -> Result<Exit, Error> {
+impl Crew {
+    async fn serve(mut self, mut leases: Leases) -> Result<Exit, Error> {
         let mut interrupts = Interrupts::catch()?;
         let (order, orders) = watch::channel(Order::GoOn);
-        let mut draining = false;
-        let mut claiming: Option<Claiming> = None;
-        let slots = self.slots;
-        say(&format!(
-            "runner {} serves queue {} of {} with {slots} slot{}",
-            self.identity.id(),
-            self.queue,
-            self.client.server(),
-            if slots == 1 { "" } else { "s" },
-        ));
-        while !draining || !self.jobs.is_empty() {
-            if claiming.is_none() && !draining && self.jobs.len() < self.slots {
-                claiming = Some(self.claim());
-            }
+        let (mut draining, mut over) = (false, false);
+        while !over || !self.jobs.is_empty() {
             tokio::select! {
-                claimed = async { claiming.as_mut().expect("guarded").await }, if claiming.is_some() => {
-                    claiming = None;
-                    match claimed {
-                        Ok(claimed) => self.claimed(claimed, &orders)?,
-                        Err(stopped) => return Err(Error::Other(format!("the claim stopped: {stopped}"))),
-                    }
-                }
+                lease = leases.next(), if !over => match lease? {
+                    Some(lease) => self.take(lease, orders.clone()),
+                    None => over = true,
+                },
                 Some(done) = self.jobs.join_next() => match done {
                     Ok(()) => {}
                     Err(stopped) => return Err(Error::Other(format!("a job stopped: {stopped}"))),
                 },
+                // What ran was told, or given up: a server that is away needs no goodbye.
+                () = sleep(GOODBYE), if draining && self.jobs.is_empty() => break,
                 signal = interrupts.next() => {
                     if draining {
                         order.send_replace(Order::Stop(signal.to_owned()));
                     } else {
                         draining = true;
-                        if let Some(claiming) = claiming.take() {
-                            claiming.abort();
-                        }
+                        leases.drain();
                         let running = self.jobs.len();
                         say(&format!("{signal}: takes nothing new; {running} still running"));
                     }
@@ -156,48 +157,9 @@ impl Runner {
         Ok(Exit::OK)
     }
 
-    /// Asks for work for every free slot; after a failure, not at once.
-    fn claim(&mut self) -> Claiming {
-        let wait = if self.away { self.backoff.next() } else { std::time::Duration::ZERO };
-        let (client, identity) = (self.client.clone(), self.identity.clone());
-        let (queue, slots) = (self.queue.clone(), self.slots - self.jobs.len());
-        tokio::spawn(async move {
-            tokio::time::sleep(wait).await;
-            claim(&client, &queue, &identity, slots).await
-        })
-    }
-
-    fn claimed(
-        &mut self,
-        claimed: Result<Vec<Granted>, ClientError>,
-        orders: &Receiver<Order>,
-    ) -> Result<(), Error> {
-        match claimed {
-            Ok(leases) => {
-                if std::mem::take(&mut self.away) {
-                    self.backoff.reset();
-                    say("the server is back");
-                }
-                for granted in leases {
-                    self.take(granted, orders.clone());
-                }
-                Ok(())
-            }
-            Err(error) if error.is_transient() => {
-                if !std::mem::replace(&mut self.away, true) {
-                    let why = error.brief();
-                    let why = sanitise::line(&why);
-                    say(&format!("the server is away ({why}); trying again by itself"));
-                }
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn take(&mut self, granted: Granted, orders: Receiver<Order>) {
-        let id = granted.execution.id.clone();
-        let what = format!("{id} '{}' attempt {}", granted.execution.name, granted.attempt);
+    fn take(&mut self, lease: Lease, orders: Receiver<Order>) {
+        let id = lease.execution().id.clone();
+        let what = format!("{id} '{}' attempt {}", lease.execution().name, lease.attempt());
         let what = sanitise::line(&what).into_owned();
         say(&format!("{what}: started"));
         let notices: Notices = {
@@ -206,7 +168,7 @@ impl Runner {
         };
         let job = Job {
             client: self.client.clone(),
-            granted,
+            lease,
             program: Arc::clone(&self.program),
             notices,
             orders,

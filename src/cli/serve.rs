@@ -150,7 +150,7 @@ pub(crate) fn address(listener: &TcpListener) -> Result<String, Error> {
 
 /// Waits until the server takes work.
 pub(crate) async fn ready(server: &str) -> Result<(), Error> {
-    let client = Client::new(server, None)?;
+    let client = Client::new(server)?;
     while client.get("/readyz").send().await.is_err() {
         tokio::time::sleep(LOOK).await;
     }

@@ -7,10 +7,13 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
     Global,
-    client::{Client, Error as ClientError},
+    client::{
+        Client, Error as ClientError,
+        watch::{Options, Seen, View, Watch as Following},
+    },
     error::Error,
     exit::Exit,
-    follow::{self, Follow, Seen, View},
+    follow,
     show::Screen,
     wire::{Event, Execution},
 };
@@ -31,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 0, value_name = "SEQ")]
     after: u64,
     /// All events, or the lifecycle only.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = follow::view(), default_value = View::Full.as_str())]
     view: View,
     /// Go on when it waits for a person.
     #[arg(long)]
@@ -81,7 +84,8 @@ impl<'a> Watch<'a> {
     ) -> Result<Execution, Error> {
         let execution = self.client.execution(id).await?;
         screen.opening(&execution)?;
-        let mut follow = Follow::start(self.client, id, self.after, self.view, self.patience);
+        let options = Options { after: self.after, view: self.view, patience: self.patience };
+        let mut follow = Following::start(self.client, id, options);
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut refresh = interval(REFRESH);

@@ -11,9 +11,12 @@ use serde_json::Value;
 
 use super::stage::{Actor, Stage, Voice};
 use crate::cli::{
-    client::Client,
+    client::{
+        Client,
+        watch::{Options, Seen, Watch},
+    },
     error::Error,
-    follow::{self, Follow, Seen, View},
+    follow,
     output::{self, Tone, paint},
     wire::Event,
 };
@@ -140,7 +143,8 @@ impl<'a> Show<'a> {
         )?;
         let id = named(&mut watcher).await?;
         let mut killer = Killer::default();
-        let follow = Follow::start(self.client, &id, 0, View::Full, follow::PATIENCE);
+        let options = Options { patience: follow::PATIENCE, ..Options::default() };
+        let follow = Watch::start(self.client, &id, options);
         let (noticed, ended) =
             tokio::try_join!(killer.strike(follow), Ended::of(id.clone(), watcher))?;
         // SIGTERM drains it, and it has nothing left.
@@ -226,7 +230,7 @@ struct Killer {
 
 impl Killer {
     /// The time from the SIGKILL to the event that told of it, `None` if none did.
-    async fn strike(&mut self, mut follow: Follow) -> Result<Option<Duration>, Error> {
+    async fn strike(&mut self, mut follow: Watch) -> Result<Option<Duration>, Error> {
         while let Some(seen) = follow.next().await {
             let Seen::Event(event) = seen? else { continue };
             if event.type_name == "execution.attempt_failed" {

@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_as_message_evidence_and_what_to_do() {
-        let mut execution = Execution::example("failed", Some("runner_error"));
+        let mut execution = crate::cli::example::execution("failed", Some("runner_error"));
         execution.error = Some(Failure {
             code: "signal".into(),
             message: "Killed by SIGKILL.".into(),

@@ -200,10 +200,10 @@ mod tests {
     #[test]
     fn the_screen_shows_what_is_known_and_that_the_connection_is_lost() {
         let mut table = Table::default();
-        let mut execution = Execution::example("in_progress", None);
+        let mut execution = crate::cli::example::execution("in_progress", None);
         execution.name = "evil\u{1b}[31m".to_owned();
         execution.progress =
-            Some(crate::cli::wire::Progress { fraction: Some(0.5), message: None });
+            Some(crate::cli::wire::Progress { fraction: Some(0.5), ..Default::default() });
         table.apply(Told::Row(Box::new(execution)));
         let screen = shown(&table);
         assert!(screen.contains("in_progress 1") && screen.contains(" 50%"), "{screen}");
@@ -216,7 +216,10 @@ mod tests {
     #[test]
     fn plain_lines_say_the_same() {
         let mut table = Table::default();
-        table.apply(Told::Row(Box::new(Execution::example("failed", Some("heartbeat_timeout")))));
+        table.apply(Told::Row(Box::new(crate::cli::example::execution(
+            "failed",
+            Some("heartbeat_timeout"),
+        ))));
         let lines = plain(&table, Timestamp(1_767_323_045_000_000));
         assert!(lines[0].contains("failed 1"));
         assert!(lines.iter().any(|line| line.contains("heartbeat_timeout")), "{lines:?}");

@@ -12,11 +12,12 @@ use tokio::{
 };
 
 use crate::cli::{
-    backoff::Backoff,
-    client::{Client, Error},
+    client::{
+        Client, Error, Problem,
+        backoff::Backoff,
+        socket::{Break, Socket, WATCH},
+    },
     follow::PATIENCE,
-    problem::Problem,
-    socket::{Break, Socket},
     wire::Execution,
 };
 
@@ -88,7 +89,7 @@ impl List {
         let mut backoff = Backoff::default();
         let mut lost_since = None;
         loop {
-            let ended = match Socket::connect(&self.client).await {
+            let ended = match Socket::connect(&self.client, WATCH).await {
                 Ok(socket) => {
                     backoff.reset();
                     lost_since = None;
@@ -150,11 +151,10 @@ impl List {
             ("enter" | "change", _, Some(execution), _) => Told::Row(execution),
             ("leave", Some(execution), ..) => Told::Gone(execution.into_owned()),
             ("listed", ..) => Told::Complete,
-            ("error", .., Some(problem)) if problem.status == 429 || problem.status >= 500 => {
-                return Err(Break::Lost(problem.brief()));
-            }
             ("error", .., Some(problem)) => {
-                return Err(Break::Refused(Error::Problem(Box::new(problem))));
+                let error = Error::Problem(Box::new(problem));
+                let again = error.is_transient();
+                return Err(if again { Break::Lost(error.brief()) } else { Break::Refused(error) });
             }
             _ => return Ok(()),
         };

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     fn row(id: &str, phase: &str) -> Told {
-        let mut execution = Execution::example(phase, None);
+        let mut execution = crate::cli::example::execution(phase, None);
         execution.id = id.to_owned();
         Told::Row(Box::new(execution))
     }

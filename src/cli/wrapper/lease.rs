@@ -1,8 +1,8 @@
 //! One lease, from its grant to its end: the command lives as long as the lease and no longer.
 //!
-//! Who stops it: the server's cancellation (told in any reply, and pushed through the status
-//! view), the loss of the lease, or the operator. How it is told: `complete`, `fail` with a
-//! post-mortem, or `cancelled`, repeated until the server has acknowledged it.
+//! Who stops it: the server's cancellation, the loss of the lease, or the operator. How it is told:
+//! `complete`, `fail` with a post-mortem, or `cancelled`, repeated until the server has acknowledged
+//! it.
 
 use std::{
     future::pending,
@@ -13,7 +13,6 @@ use std::{
 };
 
 use rustix::process::Signal;
-use serde_json::{Value, json};
 use tokio::{
     io::AsyncWriteExt as _,
     process::{Child, ChildStdin, Command},
@@ -25,17 +24,18 @@ use tokio::{
 use super::{
     Notices, Program,
     group::Group,
-    heart, host,
     lines::Stream,
-    outbox::{self, Delivery, Outbox, Signals},
     post_mortem::{self, Remains},
     pump::{Pump, pumped_out},
     until,
 };
 use crate::cli::{
-    client::{Client, Error},
+    client::{
+        Client, Error,
+        runner::{Failure, Lease, host},
+    },
     output::now,
-    wire::{Cancel, Granted, Told},
+    wire::Cancel,
 };
 
 /// How long a server may be away before a result is given up: a restart, a reboot.
@@ -70,11 +70,11 @@ pub(crate) enum Order {
 /// How a lease ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// Told, and acknowledged.
+    /// Done, and acknowledged.
     Completed,
-    /// Told, and acknowledged: the message.
+    /// Done, and acknowledged: the message.
     Failed(String),
-    /// Told, and acknowledged.
+    /// Done, and acknowledged.
     Cancelled,
     /// The lease was lost: why.
     Superseded(String),
@@ -85,7 +85,7 @@ pub(crate) enum Ended {
 /// A lease to be worked off.
 pub(crate) struct Job {
     pub(crate) client: Client,
-    pub(crate) granted: Granted,
+    pub(crate) lease: Lease,
     pub(crate) program: Arc<Program>,
     pub(crate) notices: Notices,
     pub(crate) orders: watch::Receiver<Order>,
@@ -116,13 +116,12 @@ impl Job {
             Ok(started) => started,
             Err(cause) => return self.not_started(&cause).await,
         };
-        let signals = Signals::new();
         let mut side = JoinSet::new();
-        let (exit, remains, unsent) = self.supervise(group, child, &signals, &mut side).await;
+        let (exit, remains, unsent) = self.supervise(group, child, &mut side).await;
         // From here on the log is written by what follows; what it says is no news.
-        let lost = signals.lost();
+        let lost = self.lease.why_lost().map(str::to_owned);
         let status = Some(remains.status);
-        let cancelled = *signals.cancel.borrow();
+        let cancelled = self.lease.cancelled().is_cancelled();
         let ended = match (exit, lost, unsent) {
             (Some(Stopping::Superseded(why)), ..) | (_, Some(why), _) => Ended::Superseded(why),
             (_, None, Some(error)) => Ended::Undelivered(error),
@@ -135,11 +134,11 @@ impl Job {
     async fn start(&self) -> io::Result<(Group, Child)> {
         let group = Group::form().await?;
         let mut command = Command::new(&self.program.words[0]);
-        let execution = &self.granted.execution;
+        let execution = self.lease.execution();
         command
             .args(&self.program.words[1..])
             .env("HEARTLINE_EXECUTION_ID", &execution.id)
-            .env("HEARTLINE_ATTEMPT", self.granted.attempt.to_string())
+            .env("HEARTLINE_ATTEMPT", self.lease.attempt().to_string())
             .env("HEARTLINE_SERVER", self.client.server())
             .env_remove("HEARTLINE_INPUT");
         if let Some(input) = self.input().filter(|input| input.len() <= INPUT_VARIABLE_MAX) {
@@ -150,7 +149,7 @@ impl Job {
     }
 
     fn input(&self) -> Option<&str> {
-        let given = self.granted.execution.input.as_ref().map(|input| input.get());
+        let given = self.lease.execution().input.as_ref().map(|input| input.get());
         given.or(self.program.always_input.then_some("null"))
     }
 
@@ -165,23 +164,19 @@ impl Job {
         &mut self,
         group: Group,
         mut child: Child,
-        signals: &Signals,
         side: &mut JoinSet<()>,
     ) -> (Option<Stopping>, Remains, Option<Error>) {
         let started = Instant::now();
         let pid = child.id().unwrap_or_default();
-        let (outbox, waiting) = Outbox::new();
+        let outbox = self.lease.outbox();
         let closing = watch::Sender::new(false);
         let pumps = (
-            child.stdout.take().map(|s| Pump::new(Stream::Stdout, &outbox, &closing).start(s)),
-            child.stderr.take().map(|s| Pump::new(Stream::Stderr, &outbox, &closing).start(s)),
+            child.stdout.take().map(|s| Pump::new(Stream::Stdout, outbox, &closing).start(s)),
+            child.stderr.take().map(|s| Pump::new(Stream::Stderr, outbox, &closing).start(s)),
         );
-        drop(outbox);
-        let delivery = Delivery::new(&self.client, &self.granted, waiting, signals, &self.notices);
-        let delivery = tokio::spawn(delivery.run());
-        self.attend(child.stdin.take(), signals, side);
+        self.feed(child.stdin.take(), side);
 
-        let (status, stopping) = self.until_exit(&group, &mut child, signals).await;
+        let (status, stopping) = self.until_exit(&group, &mut child).await;
         let ended = Instant::now();
         let pumped = async { (pumped_out(pumps.0).await, pumped_out(pumps.1).await) };
         tokio::pin!(pumped);
@@ -206,13 +201,16 @@ impl Job {
             stdout: tails.0,
             stderr: tails.1,
         };
-        let flushed = self.patiently(async { delivery.await.map_err(|_| self.away("it crashed")) });
-        let unsent = flushed.await.err();
+        let unsent = match self.patiently(self.lease.flush()).await {
+            // A lost lease is told apart from a server that is away.
+            Err(Error::Over(_)) | Ok(()) => None,
+            Err(error) => Some(error),
+        };
         (stopping, remains, unsent)
     }
 
-    /// Starts what goes on beside the command: its input, heartbeats, and the server's word.
-    fn attend(&self, stdin: Option<ChildStdin>, signals: &Signals, side: &mut JoinSet<()>) {
+    /// Writes the command's input, beside everything else.
+    fn feed(&self, stdin: Option<ChildStdin>, side: &mut JoinSet<()>) {
         if let (Some(mut stdin), Some(input)) = (stdin, self.input()) {
             let input = format!("{input}\n");
             side.spawn(async move {
@@ -220,7 +218,6 @@ impl Job {
                 let _closed = stdin.write_all(input.as_bytes()).await;
             });
         }
-        heart::start(&self.client, &self.granted, signals, side);
     }
 
     /// Waits for the command and ends it when somebody wants that.
@@ -228,10 +225,8 @@ impl Job {
         &mut self,
         group: &Group,
         child: &mut Child,
-        signals: &Signals,
     ) -> (ExitStatus, Option<Stopping>) {
-        let mut cancel = signals.cancel.subscribe();
-        let mut lost = signals.superseded.subscribe();
+        let (cancelled, lost) = (self.lease.cancelled().clone(), self.lease.lost().clone());
         let mut stopping = None;
         let mut kill_in: Option<Duration> = None;
         let mut since = Instant::now();
@@ -252,22 +247,22 @@ impl Job {
                     group.signal(Signal::KILL);
                     kill_in = None;
                 }
-                true = until(&mut cancel, |&wanted| wanted), if !heard => {
+                () = cancelled.cancelled(), if !heard => {
                     heard = true;
                     if stopping.is_some() {
-                        self.acknowledge().await;
-                        continue;
+                        self.lease.acknowledge_cancel();
+                        continue; // It was told to stop before.
                     }
                     stopping = Some(Stopping::Cancelled);
                     group.signal(Signal::TERM);
+                    self.lease.acknowledge_cancel();
                     since = Instant::now();
-                    let ((), grace) = tokio::join!(self.acknowledge(), self.grace());
-                    kill_in = Some(grace);
+                    kill_in = Some(self.grace().await);
                 }
-                true = until(&mut lost, Option::is_some),
+                () = lost.cancelled(),
                     if !matches!(stopping, Some(Stopping::Superseded(_))) =>
                 {
-                    let why = signals.lost().unwrap_or_default();
+                    let why = self.lease.why_lost().unwrap_or_default().to_owned();
                     (self.notices)(&format!("the lease is lost, ending the command: {why}"));
                     stopping = Some(Stopping::Superseded(why));
                     group.signal(Signal::KILL);
@@ -291,18 +286,10 @@ impl Job {
         }
     }
 
-    /// Says that the command was told to stop.
-    async fn acknowledge(&self) {
-        let body = json!({"lease": self.granted.lease}).to_string();
-        let call = self.client.post(&self.path("cancel_acknowledged")).body(body);
-        // For watchers, while they wait: `cancelled` says it once more, and that one is repeated.
-        let _told = call.within(ASKING).json::<Told>().await;
-    }
-
     /// How long the command may take to end after a cancellation.
     async fn grace(&self) -> Duration {
-        let path = format!("/v1/executions/{}", self.granted.execution.id);
-        let asked = self.client.get(&path).within(ASKING);
+        let path = format!("/v1/executions/{}", self.lease.execution().id);
+        let asked = self.client.get(&path).within(Duration::from_secs(2));
         match asked.json::<crate::cli::wire::Execution>().await {
             Ok(execution) => execution.cancel.map_or(GRACE, |cancel| left(&cancel)),
             Err(_) => GRACE,
@@ -315,7 +302,7 @@ impl Job {
             Some(Stopping::Ordered(Order::Cancel(reason))) => {
                 // The operator may have been faster than the request; asking twice is harmless,
                 // and if it is over by now, the next call says so.
-                let id = &self.granted.execution.id;
+                let id = &self.lease.execution().id;
                 let asking = self.client.cancel(id, Some(&reason), None);
                 let _asked = self.patiently(asking).await;
                 self.cancelled().await
@@ -330,29 +317,21 @@ impl Job {
         }
     }
 
-    async fn complete(&mut self) -> Ended {
-        let body = json!({"lease": self.granted.lease});
-        self.last_call("complete", body, Ended::Completed).await
+    async fn complete(&self) -> Ended {
+        self.told(self.lease.complete(None), Ended::Completed).await
     }
 
-    async fn fail(&mut self, error: Value) -> Ended {
-        let message = error["message"].as_str().unwrap_or_default().to_owned();
-        let body = json!({"lease": self.granted.lease, "error": error});
-        self.last_call("fail", body, Ended::Failed(message)).await
+    async fn fail(&self, failure: Failure) -> Ended {
+        self.told(self.lease.fail(&failure), Ended::Failed(failure.message.clone())).await
     }
 
-    async fn cancelled(&mut self) -> Ended {
-        let body = json!({"lease": self.granted.lease});
-        self.last_call("cancelled", body, Ended::Cancelled).await
+    async fn cancelled(&self) -> Ended {
+        self.told(self.lease.confirm_cancelled(), Ended::Cancelled).await
     }
 
-    async fn last_call(&mut self, call: &str, body: Value, ended: Ended) -> Ended {
-        let path = self.path(call);
-        let notices = Arc::clone(&self.notices);
-        let told =
-            self.patiently(outbox::call(&self.client, &path, &body, PATIENCE, &notices)).await;
-        match told {
-            Ok(Told { .. }) => ended,
+    async fn told(&self, call: impl Future<Output = Result<(), Error>>, ended: Ended) -> Ended {
+        match self.patiently(call).await {
+            Ok(()) => ended,
             Err(error) if error.is_transient() => Ended::Undelivered(error),
             Err(error) => Ended::Superseded(error.brief()),
         }
@@ -372,10 +351,6 @@ impl Job {
 
     fn away(&self, why: &str) -> Error {
         Error::Unreachable { server: self.client.server().to_owned(), why: why.to_owned() }
-    }
-
-    fn path(&self, call: &str) -> String {
-        format!("/v1/executions/{}/{call}", self.granted.execution.id)
     }
 }
 

@@ -10,14 +10,13 @@ use serde::{
 use serde_json::value::RawValue;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
+use crate::cli::client::runner::complaint;
+
 /// The most bytes of a line that is read as one: what an event may have. A longer one is a log in
 /// several pieces.
 const LINE_MAX: usize = 256 << 10;
 /// The most bytes of one log message, so that its escapes cannot outgrow an event.
 const LOG_MAX: usize = 32 << 10;
-/// How much of a refused line its complaint quotes.
-const QUOTE_MAX: usize = 200;
-
 /// Where a line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stream {
@@ -103,16 +102,7 @@ pub(super) fn events(stream: Stream, line: &str) -> Vec<String> {
             Read::Other => {}
         }
     }
-    pieces(line).map(|piece| log(stream.level(), piece, Some(stream))).collect()
-}
-
-/// A warning in place of what was not accepted: the author of the command must learn of it.
-pub(super) fn complaint(why: &str, what: &str) -> String {
-    let what = match what.char_indices().nth(QUOTE_MAX) {
-        Some((end, _)) => format!("{}…", &what[..end]),
-        None => what.to_owned(),
-    };
-    log("warn", &format!("not taken as an event: {why}; it was: {what}"), None)
+    pieces(line).map(|piece| log(stream, piece)).collect()
 }
 
 enum Read {
@@ -142,11 +132,10 @@ fn event(type_name: &str, data: &str) -> String {
     format!("{{\"type\":\"{type_name}\",\"data\":{data}}}")
 }
 
-fn log(level: &str, message: &str, stream: Option<Stream>) -> String {
-    let mut value = serde_json::json!({"level": level, "message": message});
-    if let Some(stream) = stream {
-        value["stream"] = stream.as_str().into();
-    }
+fn log(stream: Stream, message: &str) -> String {
+    let value = serde_json::json!({
+        "level": stream.level(), "message": message, "stream": stream.as_str(),
+    });
     event("CUSTOM", &serde_json::json!({"name": "log", "value": value}).to_string())
 }
 

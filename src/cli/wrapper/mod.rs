@@ -1,17 +1,14 @@
 //! A command under supervision: what `run` and `runner` do with a lease.
 //!
 //! The command runs in a process group of its own with piped standard streams. What it writes
-//! becomes events ([`lines`]), which wait in a bounded buffer ([`outbox`]) until the server has
+//! becomes events ([`lines`]), which wait in the lease's bounded outbox until the server has
 //! acknowledged them; [`lease`] ties its life to that of the lease, and [`group`] sees to it that
 //! nothing of it is left behind, whatever happens to this process.
 
-mod claim;
 mod group;
 pub(crate) mod guard;
-mod heart;
 mod lease;
 mod lines;
-mod outbox;
 mod post_mortem;
 mod pump;
 
@@ -20,7 +17,6 @@ use std::{ffi::OsString, path::Path, sync::Arc};
 use tokio::sync::watch;
 
 pub(crate) use self::{
-    claim::claim,
     group::{Group, this_program},
     lease::{Ended, Job, Order, Outcome},
 };
@@ -53,45 +49,6 @@ impl Program {
         let plain: String = name.chars().filter(|c| !c.is_control()).take(NAME_MAX).collect();
         if plain.is_empty() { "command".to_owned() } else { plain }
     }
-}
-
-/// Who the wrapper is, as it tells the server.
-#[derive(Clone, Debug, serde::Serialize)]
-pub(crate) struct Identity {
-    id: String,
-    name: String,
-    host: String,
-    pid: u32,
-    version: &'static str,
-}
-
-impl Identity {
-    /// A runner of this process. The id is new each time: two processes never share one.
-    pub(crate) fn new(name: &str) -> Self {
-        let unique = uuid::Uuid::new_v4().simple().to_string();
-        let plain: String = name
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || "_.:-".contains(c) { c } else { '-' })
-            .take(100)
-            .collect();
-        Self {
-            id: format!("{plain}-{}", &unique[..8]),
-            name: name.to_owned(),
-            host: host(),
-            pid: std::process::id(),
-            version: env!("CARGO_PKG_VERSION"),
-        }
-    }
-
-    /// The id.
-    pub(crate) fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-/// The name of this machine.
-pub(crate) fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Where the wrapper says what no event says, such as that the server is away.

@@ -5,10 +5,8 @@ use std::{
     time::Instant,
 };
 
+use crate::cli::{client::runner::Failure, output::short};
 use rustix::process::Signal;
-use serde_json::{Value, json};
-
-use crate::cli::output::short;
 
 /// Lines of standard error that are told.
 const ERROR_LINES: usize = 20;
@@ -58,8 +56,8 @@ pub(super) struct Remains {
 }
 
 impl Remains {
-    /// The wire's `error` for `fail`.
-    pub(super) fn failure(&self) -> Value {
+    /// What is told of a command that did not end well.
+    pub(super) fn failure(&self) -> Failure {
         let Self { program, status, .. } = self;
         let (code, message, hint) = match (status.code(), status.signal()) {
             (Some(code), _) => {
@@ -78,8 +76,8 @@ impl Remains {
         error(code, message, self.evidence(), hint)
     }
 
-    /// The wire's `error` when the runner itself was told to stop.
-    pub(super) fn stopped(&self, why: &str) -> Value {
+    /// The same when the runner itself was told to stop.
+    pub(super) fn stopped(&self, why: &str) -> Failure {
         let message =
             format!("The runner was stopped ({why}) while '{}' was running.", self.program);
         error("runner_stopped", message, self.evidence(), None)
@@ -113,26 +111,27 @@ impl Remains {
     }
 }
 
-/// The wire's `error` for a command that could not be started. Trying again on this machine would
-/// end the same way.
-pub(super) fn not_started(program: &str, host: &str, cause: &io::Error) -> Value {
+/// What is told of a command that could not be started. Trying again on this machine would end the
+/// same way.
+pub(super) fn not_started(program: &str, host: &str, cause: &io::Error) -> Failure {
     let message = format!("The command '{program}' could not be started: {cause}.");
     let hint = match cause.kind() {
         io::ErrorKind::NotFound => "Check its name and PATH on that host.",
         io::ErrorKind::PermissionDenied => "Make it executable for the user of the runner.",
         _ => "See the runner's limits on processes and open files.",
     };
-    let mut error = error("not_started", message, format!("host {host}"), Some(hint));
-    error["retryable"] = false.into();
-    error
+    let failure = error("not_started", message, format!("host {host}"), Some(hint));
+    Failure { retryable: false, ..failure }
 }
 
-fn error(code: &str, message: String, detail: String, hint: Option<&str>) -> Value {
-    let mut error = json!({"code": code, "message": message, "detail": detail, "retryable": true});
-    if let Some(hint) = hint {
-        error["hint"] = hint.into();
+fn error(code: &str, message: String, detail: String, hint: Option<&str>) -> Failure {
+    Failure {
+        code: code.to_owned(),
+        message,
+        detail: Some(detail),
+        hint: hint.map(str::to_owned),
+        retryable: true,
     }
-    error
 }
 
 fn hint(signal: i32) -> Option<&'static str> {
@@ -199,10 +198,10 @@ mod tests {
     #[test]
     fn a_signal_is_named_and_the_last_twenty_lines_are_told() {
         let failure = remains(9).failure();
-        assert_eq!(failure["code"], "signal");
-        assert_eq!(failure["message"], "The command 'agent' was killed by SIGKILL (signal 9).");
-        assert_eq!(failure["retryable"], true);
-        let detail = failure["detail"].as_str().unwrap();
+        assert_eq!(failure.code, "signal");
+        assert_eq!(failure.message, "The command 'agent' was killed by SIGKILL (signal 9).");
+        assert!(failure.retryable);
+        let detail = failure.detail.unwrap();
         assert!(detail.starts_with("It ran for 3.0s on host h with pid 7, and wrote"), "{detail}");
         assert!(detail.contains("\n  line 11\n") && !detail.contains("line 10\n"), "{detail}");
         assert!(detail.ends_with("line 30"));
@@ -211,14 +210,14 @@ mod tests {
     #[test]
     fn an_exit_code_is_told() {
         let failure = remains(3 << 8).failure();
-        assert_eq!(failure["code"], "exit_code");
-        assert_eq!(failure["message"], "The command 'agent' exited with code 3.");
+        assert_eq!(failure.code, "exit_code");
+        assert_eq!(failure.message, "The command 'agent' exited with code 3.");
     }
 
     #[test]
     fn a_command_that_is_not_there_is_not_tried_again() {
         let error = not_started("nope", "h", &io::Error::from(io::ErrorKind::NotFound));
-        assert_eq!(error["retryable"], false);
-        assert!(error["hint"].as_str().unwrap().contains("PATH"));
+        assert!(!error.retryable);
+        assert!(error.hint.unwrap().contains("PATH"));
     }
 }

@@ -6,10 +6,10 @@ use tokio::{io::AsyncRead, sync::watch, task::JoinHandle, time::timeout};
 
 use super::{
     lines::{self, Lines, Stream},
-    outbox::Outbox,
     post_mortem::Tail,
     until,
 };
+use crate::cli::client::runner::Outbox;
 
 /// After that, a stream on which nothing comes for this long has nothing more.
 const QUIET: Duration = Duration::from_millis(300);
@@ -43,7 +43,8 @@ impl Pump {
         while let Some(line) = self.next(&mut lines, &mut after_end).await {
             self.tail.push(&line);
             for event in lines::events(self.stream, &line) {
-                self.outbox.put(event).await;
+                // Under a lost lease nothing is written, but the last lines are still kept.
+                let _lease_lost = self.outbox.put(event).await;
             }
         }
         self.tail

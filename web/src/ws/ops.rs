@@ -122,6 +122,19 @@ struct PingFrame<'a> {
     t: Option<&'a RawValue>,
 }
 
+/// Reads what every message has.
+///
+/// # Errors
+/// What is wrong with it, with the id where one can be read all the same.
+pub(super) fn named(text: &[u8], max_depth: usize) -> Result<Named<'_>, Slip> {
+    json::parse(text, max_depth).map_err(|problem| {
+        let fatal = problem.code() == Code::MalformedJson;
+        let named = serde_json::from_slice::<Named<'_>>(text).ok().filter(|_| !fatal);
+        let id = named.and_then(|named| scalar("/id", named.id?).ok());
+        Slip { id, problem, fatal }
+    })
+}
+
 /// Reads one message.
 ///
 /// # Errors

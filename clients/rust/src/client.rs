@@ -2,19 +2,19 @@
 //!
 //! Deliberately absent: proxies (the watcher's socket would not take them either), redirects, TLS
 //! (a server binds loopback only while it has no tokens), and retries, except in [`persist`] for
-//! calls that are safe to repeat.
+//! calls that are safe to repeat. What can be called is in `calls`.
 
 use std::time::Duration;
 
 use heartline_execution::{ExecutionId, Name};
-use reqwest::{Method, StatusCode, Url, header};
+use reqwest::{Method, Url, header};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::{backoff::Backoff, problem::Problem, wire};
+use crate::{backoff::Backoff, error::Error, problem::Problem, types};
 
 /// Where a server listens when nobody says otherwise.
-pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:7400";
+pub const DEFAULT_SERVER: &str = "http://127.0.0.1:7400";
 
 /// Longer than this, a machine on the same network is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,91 +23,17 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
 /// What an ambiguous id prefix lists.
 const CANDIDATES: usize = 5;
 
-/// Why a call has no result.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    /// `--server` is not an address, or an argument is not an id.
-    #[error("{0}")]
-    Address(String),
-    /// No execution, or more than one, is what the argument names.
-    #[error("{0}")]
-    Lookup(String),
-    /// Nobody answered. Whether the call had an effect is unknown.
-    #[error(
-        "no Heartline server answers at {server}: {why}\n  \
-         start one here:   heartline serve\n  \
-         or name another:  --server URL, or HEARTLINE_SERVER in the environment"
-    )]
-    Unreachable {
-        /// Which.
-        server: String,
-        /// What the system said.
-        why: String,
-    },
-    /// The server said no.
-    #[error(transparent)]
-    Problem(Box<Problem>),
-    /// Something else answered.
-    #[error("{server} answered {what}: is it a Heartline server?")]
-    Foreign {
-        /// Who.
-        server: String,
-        /// What.
-        what: String,
-    },
-}
-
-impl Error {
-    /// Whether the same call may well work a little later.
-    pub(crate) fn is_transient(&self) -> bool {
-        match self {
-            Error::Unreachable { .. } => true,
-            Error::Problem(problem) => problem.status == 429 || problem.status >= 500,
-            Error::Address(_) | Error::Lookup(_) | Error::Foreign { .. } => false,
-        }
-    }
-
-    /// The status, if the server gave one.
-    pub(crate) fn status(&self) -> Option<u16> {
-        match self {
-            Error::Problem(problem) => Some(problem.status),
-            Error::Address(_)
-            | Error::Lookup(_)
-            | Error::Unreachable { .. }
-            | Error::Foreign { .. } => None,
-        }
-    }
-
-    /// One line of it, for a notice.
-    pub(crate) fn brief(&self) -> String {
-        match self {
-            Error::Unreachable { why, .. } => why.clone(),
-            Error::Problem(problem) => problem.brief(),
-            Error::Address(_) | Error::Lookup(_) | Error::Foreign { .. } => self.to_string(),
-        }
-    }
-
-    fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Error::Problem(problem) => problem.retry_after,
-            Error::Address(_)
-            | Error::Lookup(_)
-            | Error::Unreachable { .. }
-            | Error::Foreign { .. } => None,
-        }
-    }
-}
-
 /// A server, as this process talks to it. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
-pub(crate) struct Client {
+pub struct Client {
     http: reqwest::Client,
     base: Url,
     token: Option<String>,
 }
 
 /// A request to be sent.
-pub(crate) struct Request<'a> {
+#[derive(Debug)]
+pub struct Request<'a> {
     client: &'a Client,
     method: Method,
     url: Url,
@@ -117,10 +43,15 @@ pub(crate) struct Request<'a> {
 }
 
 impl Client {
-    /// `server` is a URL, or `host:port`.
-    pub(crate) fn new(server: &str, token: Option<&str>) -> Result<Self, Error> {
+    /// `server` is a URL, or `host:port`. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// [`Error::Address`] when it is neither.
+    pub fn new(server: &str) -> Result<Self, Error> {
         let wrong = |why: &str| {
-            Error::Address(format!("--server {server:?} {why}; it looks like {DEFAULT_SERVER}"))
+            Error::Address(format!(
+                "the server's address {server:?} {why}; it looks like {DEFAULT_SERVER}"
+            ))
         };
         let full =
             if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
@@ -133,53 +64,78 @@ impl Client {
         if base.path() != "/" || base.query().is_some() {
             return Err(wrong("has a path; only the address is needed"));
         }
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .tcp_nodelay(true)
-            .user_agent(concat!("heartline/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|e| Error::Address(format!("cannot set up HTTP: {}", causes(&e))))?;
-        Ok(Self { http, base, token: token.map(str::to_owned) })
+        Ok(Self { http: http()?, base, token: None })
+    }
+
+    /// The server and the token that `HEARTLINE_SERVER` and `HEARTLINE_TOKEN` name; the default
+    /// address where the first is not set.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn from_env() -> Result<Self, Error> {
+        let server = std::env::var("HEARTLINE_SERVER");
+        let client = Self::new(server.as_deref().unwrap_or(DEFAULT_SERVER))?;
+        Ok(match std::env::var("HEARTLINE_TOKEN") {
+            Ok(token) => client.with_token(token),
+            Err(_unset) => client,
+        })
+    }
+
+    /// Shows the server this token.
+    #[must_use]
+    pub fn with_token(self, token: impl Into<String>) -> Self {
+        Self { token: Some(token.into()), ..self }
+    }
+
+    /// The same with connections of its own, for another runtime than that which made these.
+    ///
+    /// # Errors
+    /// [`Error::Address`] when the system has none.
+    pub(crate) fn apart(&self) -> Result<Self, Error> {
+        Ok(Self { http: http()?, ..self.clone() })
     }
 
     /// The address, without a slash at its end.
-    pub(crate) fn server(&self) -> &str {
+    pub fn server(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
     }
 
-    /// The address of the watcher's socket.
-    pub(crate) fn socket(&self) -> String {
-        format!("ws{}/v1/ws", self.server().trim_start_matches("http"))
+    /// The address of a WebSocket.
+    pub(crate) fn socket(&self, path: &str) -> String {
+        format!("ws{}{path}", self.server().trim_start_matches("http"))
     }
 
     /// The token, if one was given.
-    pub(crate) fn token(&self) -> Option<&str> {
+    pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }
 
-    pub(crate) fn get(&self, path: &str) -> Request<'_> {
+    /// A call that reads. `path` is made of literals and checked ids or names: it is not escaped.
+    pub fn get(&self, path: &str) -> Request<'_> {
         self.request(Method::GET, path)
     }
 
-    pub(crate) fn post(&self, path: &str) -> Request<'_> {
+    /// A call that does something; see [`Client::get`].
+    pub fn post(&self, path: &str) -> Request<'_> {
         self.request(Method::POST, path)
     }
 
-    pub(crate) fn patch(&self, path: &str) -> Request<'_> {
+    /// A call that changes something; see [`Client::get`].
+    pub fn patch(&self, path: &str) -> Request<'_> {
         self.request(Method::PATCH, path)
     }
 
-    /// `path` is made of literals and checked ids or names, so it needs no escaping.
     fn request(&self, method: Method, path: &str) -> Request<'_> {
         let mut url = self.base.clone();
         url.set_path(path);
         Request { client: self, method, url, header: None, body: None, patience: REPLY_TIMEOUT }
     }
 
-    /// The execution that `text` names: an id, or a prefix of only one.
-    pub(crate) async fn resolve(&self, text: &str) -> Result<String, Error> {
+    /// The id of the execution that `text` names: an id, or the beginning of only one.
+    ///
+    /// # Errors
+    /// [`Error::Lookup`] when it names none or several, and as every call.
+    pub async fn resolve(&self, text: &str) -> Result<String, Error> {
         if text.parse::<ExecutionId>().is_ok() {
             return Ok(text.to_owned());
         }
@@ -188,16 +144,14 @@ impl Client {
                 "{text:?} is not an execution id or the beginning of one"
             )));
         }
-        let listed: wire::Listed = self
+        let listed: types::Listed = self
             .get("/v1/executions")
             .query(&[("id_prefix", text), ("limit", &(CANDIDATES + 1).to_string())])
             .json()
             .await?;
         match &listed.executions[..] {
             [one] => Ok(one.id.clone()),
-            [] => Err(Error::Lookup(format!(
-                "no execution has an id that begins with {text:?}; heartline ls shows them"
-            ))),
+            [] => Err(Error::Lookup(format!("no execution has an id that begins with {text:?}"))),
             several => {
                 let more = if several.len() > CANDIDATES { "\n  …" } else { "" };
                 let lines: Vec<_> = several
@@ -212,67 +166,44 @@ impl Client {
             }
         }
     }
-
-    /// The execution as it is now.
-    pub(crate) async fn execution(&self, id: &str) -> Result<wire::Execution, Error> {
-        self.get(&format!("/v1/executions/{id}")).json().await
-    }
-
-    /// Asks an execution to stop; `grace` is a wire duration.
-    pub(crate) async fn cancel(
-        &self,
-        id: &str,
-        reason: Option<&str>,
-        grace: Option<&str>,
-    ) -> Result<Answer, Error> {
-        let mut body = serde_json::Map::new();
-        if let Some(reason) = reason {
-            body.insert("reason".to_owned(), reason.into());
-        }
-        if let Some(grace) = grace {
-            body.insert("grace".to_owned(), grace.into());
-        }
-        let path = format!("/v1/executions/{id}/cancel");
-        self.post(&path).body(serde_json::Value::Object(body).to_string()).send().await
-    }
 }
 
 /// A reply that is not an error.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub struct Answer {
     /// 2xx.
-    pub(crate) status: StatusCode,
+    pub status: u16,
     /// UTF-8, as JSON is.
-    pub(crate) body: String,
+    pub body: String,
 }
 
 impl Request<'_> {
     /// Adds parameters, escaped.
-    pub(crate) fn query(mut self, query: &[(&str, &str)]) -> Self {
+    pub fn query(mut self, query: &[(&str, &str)]) -> Self {
         self.url.query_pairs_mut().extend_pairs(query);
         self
     }
 
     /// One header beside the usual ones.
-    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
         self.header = Some((name, value.to_owned()));
         self
     }
 
     /// A JSON body.
-    pub(crate) fn body(mut self, json: String) -> Self {
+    pub fn body(mut self, json: String) -> Self {
         self.body = Some(json);
         self
     }
 
     /// Waits for the reply this much longer than usual.
-    pub(crate) fn wait(mut self, extra: Duration) -> Self {
+    pub fn wait(mut self, extra: Duration) -> Self {
         self.patience = REPLY_TIMEOUT + extra;
         self
     }
 
     /// Waits this long and no longer.
-    pub(crate) fn within(mut self, patience: Duration) -> Self {
+    pub fn within(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
@@ -281,7 +212,7 @@ impl Request<'_> {
     ///
     /// # Errors
     /// Any status that is not 2xx is an error.
-    pub(crate) async fn send(self) -> Result<Answer, Error> {
+    pub async fn send(self) -> Result<Answer, Error> {
         let server = self.client.server();
         let unreachable =
             |e: &reqwest::Error| Error::Unreachable { server: server.to_owned(), why: causes(e) };
@@ -309,7 +240,7 @@ impl Request<'_> {
         let bytes = reply.bytes().await.map_err(|e| unreachable(&e))?;
         let body = String::from_utf8_lossy(&bytes).into_owned();
         if status.is_success() {
-            return Ok(Answer { status, body });
+            return Ok(Answer { status: status.as_u16(), body });
         }
         match serde_json::from_str::<Problem>(&body) {
             Ok(problem) if is_problem => {
@@ -323,7 +254,10 @@ impl Request<'_> {
     }
 
     /// Sends it and reads the reply.
-    pub(crate) async fn json<T: DeserializeOwned>(self) -> Result<T, Error> {
+    ///
+    /// # Errors
+    /// As [`Request::send`], and [`Error::Foreign`] when the reply cannot be read.
+    pub async fn json<T: DeserializeOwned>(self) -> Result<T, Error> {
         let client = self.client;
         self.send().await?.parse(client)
     }
@@ -331,12 +265,26 @@ impl Request<'_> {
 
 impl Answer {
     /// Reads the body.
-    pub(crate) fn parse<T: DeserializeOwned>(&self, client: &Client) -> Result<T, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] when it is something else.
+    pub fn parse<T: DeserializeOwned>(&self, client: &Client) -> Result<T, Error> {
         serde_json::from_str(&self.body).map_err(|e| Error::Foreign {
             server: client.server().to_owned(),
-            what: format!("{} with a body that cannot be read ({e})", self.status.as_u16()),
+            what: format!("{} with a body that cannot be read ({e})", self.status),
         })
     }
+}
+
+fn http() -> Result<reqwest::Client, Error> {
+    reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .tcp_nodelay(true)
+        .user_agent(concat!("heartline/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|e| Error::Address(format!("cannot set up HTTP: {}", causes(&e))))
 }
 
 /// The innermost cause says the most; the URL is known already.
@@ -353,7 +301,10 @@ fn causes(error: &reqwest::Error) -> String {
 
 /// Repeats a call that is safe to repeat until the server answers it, for as long as `patience`
 /// lasts; `notice` hears of each failure and of the wait that follows it.
-pub(crate) async fn persist<T, Call: Future<Output = Result<T, Error>>>(
+///
+/// # Errors
+/// The first that trying again would not mend, or the last one.
+pub async fn persist<T, Call: Future<Output = Result<T, Error>>>(
     patience: Duration,
     mut call: impl FnMut() -> Call,
     mut notice: impl FnMut(&Error, Duration),
@@ -380,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_server_is_a_url_or_an_address() {
-        let server = |text: &str| Client::new(text, None).map(|c| c.socket());
+        let server = |text: &str| Client::new(text).map(|c| c.socket("/v1/ws"));
         assert_eq!(server("localhost:7400").unwrap(), "ws://localhost:7400/v1/ws");
         assert_eq!(server("http://[::1]:7400/").unwrap(), "ws://[::1]:7400/v1/ws");
         for wrong in ["", "https://a", "ftp://a", "http://a/b", "http://a?b", "http://"] {
@@ -389,12 +340,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_listening_is_unreachable_and_says_how_to_start_a_server() {
+    async fn nobody_listening_is_unreachable() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let client = Client::new(&free.to_string(), None).unwrap();
+        let client = Client::new(&free.to_string()).unwrap();
         let error = client.get("/readyz").send().await.unwrap_err();
         assert!(matches!(error, Error::Unreachable { .. }) && error.is_transient());
-        assert!(error.to_string().contains("heartline serve"), "{error}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! A watcher's WebSocket: opened, spoken to and heard, and why it ended.
+//! A WebSocket of the server's: opened, spoken to and heard, and why it ended.
 
 use std::time::Duration;
 
@@ -12,10 +12,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{
-    client::{Client, Error},
-    problem::Problem,
-};
+use crate::{client::Client, error::Error, problem::Problem};
 
 /// The server pings every 25 s; after more than two missed the connection is dead.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -26,8 +23,14 @@ const GOODBYE: Duration = Duration::from_millis(200);
 /// One message of the server: an event is at most 256 KiB, a snapshot holds the whole state.
 const MESSAGE_MAX: usize = 64 << 20;
 
+/// Where watchers connect, and what they speak there.
+pub const WATCH: (&str, &str) = ("/v1/ws", "heartline.v1.json");
+/// Where runners connect, and what they speak there.
+pub const RUNNER: (&str, &str) = ("/v1/runner", "heartline.runner.v1.json");
+
 /// Why a connection is over.
-pub(crate) enum Break {
+#[derive(Debug)]
+pub enum Break {
     /// All was said.
     Done,
     /// Nobody listens any more.
@@ -39,15 +42,21 @@ pub(crate) enum Break {
 }
 
 /// See the module.
-pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+#[derive(Debug)]
+pub struct Socket(pub(crate) WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    pub(crate) async fn connect(client: &Client) -> Result<Self, Break> {
+    /// Opens one: [`WATCH`] or [`RUNNER`].
+    ///
+    /// # Errors
+    /// [`Break::Lost`] when another try may succeed, else [`Break::Refused`].
+    pub async fn connect(client: &Client, place: (&str, &'static str)) -> Result<Self, Break> {
+        let (path, protocol) = place;
         let wrong = |e: String| Break::Refused(Error::Address(e));
         let mut request =
-            client.socket().into_client_request().map_err(|e| wrong(e.to_string()))?;
+            client.socket(path).into_client_request().map_err(|e| wrong(e.to_string()))?;
         let headers = request.headers_mut();
-        let protocol = http::HeaderValue::from_static("heartline.v1.json");
+        let protocol = http::HeaderValue::from_static(protocol);
         headers.insert(http::header::SEC_WEBSOCKET_PROTOCOL, protocol);
         if let Some(token) = client.token() {
             let value = http::HeaderValue::from_str(&format!("Bearer {token}"))
@@ -67,31 +76,49 @@ impl Socket {
     }
 
     /// Sends one message.
-    pub(crate) async fn say(&mut self, message: &Value) -> Result<(), Break> {
+    ///
+    /// # Errors
+    /// When the connection broke.
+    pub async fn say(&mut self, message: &Value) -> Result<(), Break> {
         let message = Message::text(message.to_string());
         self.0.send(message).await.map_err(|error| Break::Lost(error.to_string()))
     }
 
     /// The next text; cancel-safe.
-    pub(crate) async fn next(&mut self) -> Result<Utf8Bytes, Break> {
+    ///
+    /// # Errors
+    /// When the connection is over.
+    pub async fn next(&mut self) -> Result<Utf8Bytes, Break> {
         loop {
             match tokio::time::timeout(SILENCE, self.0.next()).await {
-                Ok(Some(Ok(Message::Text(text)))) => return Ok(text),
-                Ok(Some(Ok(Message::Close(close)))) => return Err(closed(close.as_ref())),
-                // tungstenite answers pings by itself.
-                Ok(Some(Ok(
-                    Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_),
-                ))) => {}
-                Ok(Some(Err(error))) => return Err(Break::Lost(error.to_string())),
-                Ok(None) => return Err(Break::Lost("the server closed the connection".to_owned())),
+                Ok(message) => {
+                    if let Some(text) = heard(message)? {
+                        return Ok(text);
+                    }
+                }
                 Err(_elapsed) => return Err(Break::Lost("the server went silent".to_owned())),
             }
         }
     }
 
     /// Says goodbye.
-    pub(crate) async fn close(mut self) {
+    pub async fn close(mut self) {
         let _unread = tokio::time::timeout(GOODBYE, self.0.close(None)).await;
+    }
+}
+
+/// The text that came, `None` if it was something else: tungstenite answers pings by itself.
+pub(crate) fn heard(
+    message: Option<Result<Message, tungstenite::Error>>,
+) -> Result<Option<Utf8Bytes>, Break> {
+    match message {
+        Some(Ok(Message::Text(text))) => Ok(Some(text)),
+        Some(Ok(Message::Close(close))) => Err(closed(close.as_ref())),
+        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {
+            Ok(None)
+        }
+        Some(Err(error)) => Err(Break::Lost(error.to_string())),
+        None => Err(Break::Lost("the server closed the connection".to_owned())),
     }
 }
 

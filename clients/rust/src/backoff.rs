@@ -9,21 +9,35 @@ const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// The waits since the last success.
-#[derive(Debug, Default)]
-pub(crate) struct Backoff {
+#[derive(Debug)]
+pub struct Backoff {
     failures: u32,
+    longest: Duration,
+}
+
+impl Default for Backoff {
+    /// Waits of at most 5 s.
+    fn default() -> Self {
+        Self::up_to(LONGEST)
+    }
 }
 
 impl Backoff {
+    /// Waits of at most `longest`.
+    pub fn up_to(longest: Duration) -> Self {
+        Self { failures: 0, longest }
+    }
+
     /// The next wait: between half and all of the doubled one before.
-    pub(crate) fn next(&mut self) -> Duration {
-        let full = FIRST.saturating_mul(1 << self.failures.min(10)).min(LONGEST);
+    #[expect(clippy::should_implement_trait, reason = "the waits never end")]
+    pub fn next(&mut self) -> Duration {
+        let full = FIRST.saturating_mul(1 << self.failures.min(10)).min(self.longest);
         self.failures += 1;
         full.mul_f64(0.5 + 0.5 * random())
     }
 
     /// After a success.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.failures = 0;
     }
 }

@@ -1,0 +1,95 @@
+//! Why a call has no result.
+
+use std::time::Duration;
+
+use crate::problem::Problem;
+
+/// Why a call has no result.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The server's address, a token, or an argument is not what it has to be. Nothing was sent.
+    #[error("{0}")]
+    Address(String),
+    /// No execution, or more than one, is what the argument names.
+    #[error("{0}")]
+    Lookup(String),
+    /// Nobody answered. Whether the call had an effect is unknown.
+    #[error("no Heartline server answers at {server}: {why}")]
+    Unreachable {
+        /// Which.
+        server: String,
+        /// What the system said.
+        why: String,
+    },
+    /// The server said no.
+    #[error(transparent)]
+    Problem(Box<Problem>),
+    /// Something else answered.
+    #[error("{server} answered {what}: is it a Heartline server?")]
+    Foreign {
+        /// Who.
+        server: String,
+        /// What.
+        what: String,
+    },
+    /// The lease that the call was made under has ended, or is somebody else's.
+    #[error("the lease is over: {0}")]
+    Over(String),
+    /// Events that were asked for are gone for good.
+    #[error("events before {oldest} are gone ({reason})")]
+    Gone {
+        /// The first that is left.
+        oldest: u64,
+        /// Why, as the server names it: `retention`.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Whether the same call may well work a little later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Error::Unreachable { .. } => true,
+            Error::Problem(problem) => problem.status == 429 || problem.status >= 500,
+            Error::Address(_)
+            | Error::Lookup(_)
+            | Error::Foreign { .. }
+            | Error::Over(_)
+            | Error::Gone { .. } => false,
+        }
+    }
+
+    /// What the server said, if it said no.
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Error::Problem(problem) => Some(problem),
+            Error::Address(_)
+            | Error::Lookup(_)
+            | Error::Unreachable { .. }
+            | Error::Foreign { .. }
+            | Error::Over(_)
+            | Error::Gone { .. } => None,
+        }
+    }
+
+    /// The status, if the server gave one.
+    pub fn status(&self) -> Option<u16> {
+        self.problem().map(|problem| problem.status)
+    }
+
+    /// One line of it, for a notice.
+    pub fn brief(&self) -> String {
+        match self {
+            Error::Unreachable { why, .. } => why.clone(),
+            Error::Problem(problem) => problem.brief().to_owned(),
+            Error::Over(why) => why.clone(),
+            Error::Address(_) | Error::Lookup(_) | Error::Foreign { .. } | Error::Gone { .. } => {
+                self.to_string()
+            }
+        }
+    }
+
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.problem()?.retry_after
+    }
+}
