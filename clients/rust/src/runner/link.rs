@@ -41,6 +41,8 @@ const REGISTER: Duration = Duration::from_secs(15);
 const WRITE: Duration = Duration::from_secs(20);
 /// Between two tries while something is held: well within the grace that a server gives.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// For what was acknowledged last to be taken up.
+const GOODBYE: Duration = Duration::from_millis(100);
 /// How often the server wants to hear from a runner, until it says so itself.
 const BEAT: Duration = Duration::from_secs(10);
 /// After the registration, for the server to say why a lease is not ours any more.
@@ -95,12 +97,13 @@ impl Link {
                 Ok(socket) => self.connected(socket).await,
                 Err(ended) => ended,
             };
-            if self.desk.is_draining() && self.desk.holds() == 0 {
+            // The last acknowledgement may have come with the close, and not be taken up yet.
+            if self.desk.is_draining() && timeout(GOODBYE, self.desk.empty()).await.is_ok() {
                 return Over::Done;
             }
             match ended {
                 Break::Done | Break::Unheard => {}
-                Break::Refused(error) if self.session.is_none() && error.status() == Some(404) => {
+                Break::Refused(error) if self.session.is_none() && has_no_socket(&error) => {
                     return Over::NoSocket;
                 }
                 Break::Refused(error) => {
@@ -198,6 +201,12 @@ impl Link {
             }
         }
     }
+}
+
+/// Whether the server may be one without such a socket. If it is none of ours, the first poll says
+/// so.
+fn has_no_socket(error: &Error) -> bool {
+    error.status() == Some(404) || matches!(error, Error::Foreign { .. })
 }
 
 /// The server told why in a moment, or not at all.

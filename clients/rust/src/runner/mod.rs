@@ -296,3 +296,46 @@ impl Drop for Leases {
         self.order.send_replace(Order::Stop);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+        time::timeout,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_without_a_socket_is_polled() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::new(&listener.local_addr().unwrap().to_string()).unwrap();
+        let leases = Runner::new(client).queues(["q"]).start().unwrap();
+        let claimed = async {
+            loop {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                let mut request = [0; 4096];
+                let length = socket.read(&mut request).await.unwrap();
+                let request = String::from_utf8_lossy(&request[..length]);
+                if request.starts_with("POST /v1/queues/q/claim ") {
+                    return;
+                }
+                assert!(request.starts_with("GET /v1/runner "), "{request}");
+                let nothing = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+                socket.write_all(nothing.as_bytes()).await.unwrap();
+            }
+        };
+        timeout(Duration::from_secs(60), claimed).await.expect("it asks for work");
+        drop(leases);
+    }
+
+    #[test]
+    fn a_runner_has_a_queue_and_a_slot() {
+        let runner = || Runner::new(Client::new("localhost").unwrap());
+        assert!(matches!(runner().start(), Err(Error::Address(_))));
+        assert!(matches!(runner().queues(["q"]).slots(0).start(), Err(Error::Address(_))));
+    }
+}
