@@ -21,8 +21,9 @@ run: setup ## Build, run the demonstration, and stay up as a server
 build: setup ## Build the heartline binary
 	$(CARGO) build --release
 
-test: setup ## Run every test
+test: setup ## Run every test, those of the clients included
 	$(CARGO) test --release --workspace
+	@HEARTLINE_BIN=$(or $(CARGO_TARGET_DIR),target)/release/heartline clients/test
 
 unit: setup ## Run the tests inside one crate: make unit CRATE=storage
 	$(CARGO) test --release -p heartline -p heartline-$(CRATE) --lib

@@ -289,7 +289,7 @@ impl Job {
     /// How long the command may take to end after a cancellation.
     async fn grace(&self) -> Duration {
         let path = format!("/v1/executions/{}", self.lease.execution().id);
-        let asked = self.client.get(&path).within(Duration::from_secs(2));
+        let asked = self.client.get(&path).within(ASKING);
         match asked.json::<crate::cli::wire::Execution>().await {
             Ok(execution) => execution.cancel.map_or(GRACE, |cancel| left(&cancel)),
             Err(_) => GRACE,

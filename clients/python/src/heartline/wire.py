@@ -1,0 +1,584 @@
+"""What goes over the wire, as types. Made by ./generate; do not edit."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from typing_extensions import NotRequired
+
+
+class Beat(TypedDict):
+    """
+    The answer to a heartbeat.
+    """
+
+    cancel_requested: bool
+    deadline: str
+
+
+class CancelState(TypedDict):
+    """
+    A requested cancellation and how far it got.
+    """
+
+    acknowledged_at: NotRequired[str | None]
+    deadline: str
+    delivered_at: NotRequired[str | None]
+    forced_at: NotRequired[str | None]
+    reason: NotRequired[str | None]
+    requested_at: str
+
+
+class Deadline(TypedDict):
+    """
+    An armed timeout.
+    """
+
+    at: str
+    kind: str
+
+
+class Dispatch(TypedDict):
+    """
+    Who could take an execution now.
+    """
+
+    message: str
+    runners_live: int
+    slots_free: int
+    verdict: str
+
+
+class Done(TypedDict):
+    """
+    Done, and in the log.
+    """
+
+    cancel_requested: bool
+    seq: int
+
+
+Duration: TypeAlias = str
+
+
+class Event(TypedDict):
+    """
+    An entry of an execution's log.
+    """
+
+    attempt: int
+    data: Any
+    execution_id: str
+    prev: int
+    seq: int
+    time: str
+    type: str
+
+
+class EventPage(TypedDict):
+    """
+    A page of a log.
+    """
+
+    events: list[Event]
+    head: int
+    terminal: bool
+
+
+ExecutionId: TypeAlias = str
+
+
+class Explanation(TypedDict):
+    """
+    Why an execution is where it is.
+    """
+
+    actions: list[str]
+    cause: str
+    evidence: list[str]
+    next_deadline: NotRequired[Deadline | None]
+    summary: str
+
+
+class Failure(TypedDict):
+    """
+    What went wrong with an execution, for a person.
+    """
+
+    code: str
+    detail: NotRequired[str | None]
+    hint: NotRequired[str | None]
+    message: str
+    retryable: bool
+
+
+class FieldError(TypedDict):
+    """
+    A broken rule.
+    """
+
+    message: str
+    pointer: str
+
+
+Instant: TypeAlias = str
+
+
+Kind: TypeAlias = Literal['agent', 'workflow']
+
+
+LeaseToken: TypeAlias = str
+
+
+Name: TypeAlias = str
+
+
+Phase: TypeAlias = Literal['pending', 'in_progress', 'waiting', 'completed', 'failed', 'cancelled']
+
+
+class PostedEvent(TypedDict):
+    """
+    One event as posted.
+    """
+
+    data: dict[str, Any]
+    type: str
+
+
+class Problem(TypedDict):
+    """
+    RFC 9457.
+    """
+
+    code: str
+    detail: str
+    errors: NotRequired[list[FieldError]]
+    request_id: str
+    status: int
+    title: str
+    type: str
+
+
+class Progress(TypedDict):
+    """
+    How far an execution is.
+    """
+
+    details: NotRequired[Any]
+    fraction: NotRequired[float | None]
+    message: NotRequired[str | None]
+
+
+class Quantiles(TypedDict):
+    """
+    Of a distribution.
+    """
+
+    count: int
+    max: float
+    p50: float
+    p99: float
+
+
+class Question(TypedDict):
+    """
+    An open question to a person.
+    """
+
+    hold: bool
+    prompt: NotRequired[str | None]
+    schema: NotRequired[Any]
+    seq: int
+    since: str
+    until: str
+
+
+class Queue(TypedDict):
+    """
+    A queue.
+    """
+
+    claim_latency_ms: Quantiles
+    claims_waiting: int
+    depth: int
+    dispatch: Dispatch
+    in_progress: int
+    oldest_age: NotRequired[str | None]
+    queue: str
+    runners_known: int
+    runners_live: int
+    scheduled: int
+
+
+class Queues(TypedDict):
+    """
+    Queues.
+    """
+
+    queues: list[Queue]
+
+
+class Resume(TypedDict):
+    """
+    `POST …/resume`.
+    """
+
+    input: NotRequired[Any]
+    question: NotRequired[int | None]
+
+
+class Retried(TypedDict):
+    """
+    `POST …/retry`.
+    """
+
+
+class Retry(TypedDict):
+    """
+    What happens after a failed attempt.
+    """
+
+    factor: float
+    initial_backoff: str
+    max_attempts: int
+    max_backoff: str
+
+
+class RetryPolicy(TypedDict):
+    """
+    What happens after a failed attempt.
+    """
+
+    factor: NotRequired[float | None]
+    initial_backoff: NotRequired[Duration | None]
+    max_attempts: NotRequired[int | None]
+    max_backoff: NotRequired[Duration | None]
+
+
+class Runner(TypedDict):
+    """
+    A runner, as it describes itself.
+    """
+
+    host: NotRequired[str | None]
+    id: Name
+    name: NotRequired[str | None]
+    pid: NotRequired[int | None]
+    version: NotRequired[str | None]
+
+
+class RunnerError(TypedDict):
+    """
+    What went wrong, as the runner tells it.
+    """
+
+    code: NotRequired[str]
+    detail: NotRequired[str | None]
+    hint: NotRequired[str | None]
+    message: str
+    retryable: NotRequired[bool]
+
+
+class RunnerInfo(TypedDict):
+    """
+    A runner, as it described itself.
+    """
+
+    host: NotRequired[str | None]
+    id: str
+    name: NotRequired[str | None]
+    pid: NotRequired[int | None]
+    version: NotRequired[str | None]
+
+
+class RunnerStatus(TypedDict):
+    """
+    A runner and how it is.
+    """
+
+    connected: bool
+    first_seen: str
+    host: NotRequired[str | None]
+    id: str
+    last_seen: str
+    leases: list[str]
+    name: NotRequired[str | None]
+    pid: NotRequired[int | None]
+    queues: dict[str, str]
+    slots: int
+    slots_free: int
+    status: str
+    version: NotRequired[str | None]
+
+
+class Runners(TypedDict):
+    """
+    Runners.
+    """
+
+    runners: list[RunnerStatus]
+
+
+class State(TypedDict):
+    """
+    The fold of the content, keyed by id.
+    """
+
+    agent_state: Any
+    artifacts: dict[str, Any]
+    custom: dict[str, Any]
+    messages: dict[str, Any]
+    steps: dict[str, Any]
+    sub_agents: dict[str, Any]
+    tasks: dict[str, Any]
+    todos: dict[str, Any]
+    tool_calls: dict[str, Any]
+
+
+class Supervisor(TypedDict):
+    """
+    How things stand.
+    """
+
+    actors: dict[str, int]
+    boot: Any
+    deadlines: Any
+    executions: dict[str, int]
+    feed: Any
+    journal: Any
+    limbo: Any
+    now: str
+    restarts: int
+    started_at: str
+    store: Any
+    version: str
+
+
+class TimeoutChanges(TypedDict):
+    """
+    Timeouts to set; what is left out keeps its default or its value.
+    """
+
+    cancel: NotRequired[Duration]
+    heartbeat: NotRequired[Duration]
+    progress: NotRequired[Duration | None]
+    schedule_to_close: NotRequired[Duration | None]
+    schedule_to_start: NotRequired[Duration]
+    start_to_close: NotRequired[Duration | None]
+    waiting: NotRequired[Duration]
+
+
+class Timeouts(TypedDict):
+    """
+    Timeouts as they stand; durations such as `30s`.
+    """
+
+    cancel: str
+    heartbeat: str
+    progress: NotRequired[str | None]
+    schedule_to_close: NotRequired[str | None]
+    schedule_to_start: str
+    start_to_close: NotRequired[str | None]
+    waiting: str
+
+
+class Update(TypedDict):
+    """
+    `PATCH /v1/executions/{id}`. What is left out stays.
+    """
+
+    labels: NotRequired[dict[str, str]]
+    priority: NotRequired[int | None]
+    timeouts: NotRequired[TimeoutChanges | None]
+
+
+ViewName: TypeAlias = Literal['full', 'status', 'agui']
+
+
+class Wait(TypedDict):
+    """
+    `POST …/wait`.
+    """
+
+    batch: NotRequired[int | None]
+    hold: NotRequired[bool]
+    lease: LeaseToken
+    prompt: NotRequired[str | None]
+    schema: NotRequired[dict[str, Any] | None]
+    timeout: NotRequired[Duration | None]
+
+
+class Cancel(TypedDict):
+    """
+    `POST …/cancel`.
+    """
+
+    grace: NotRequired[Duration | None]
+    reason: NotRequired[str | None]
+
+
+class Cancelled(TypedDict):
+    """
+    `POST …/cancel_acknowledged` and `POST …/cancelled`.
+    """
+
+    lease: LeaseToken
+
+
+class Checkpoint(TypedDict):
+    """
+    What the attempts before left for the one that begins.
+    """
+
+    attempt: int
+    progress: NotRequired[Progress | None]
+    state: NotRequired[Any]
+
+
+class Claim(TypedDict):
+    """
+    `POST /v1/queues/{queue}/claim`.
+    """
+
+    runner: Runner
+    slots: NotRequired[int]
+    wait: NotRequired[Duration | None]
+
+
+class Complete(TypedDict):
+    """
+    `POST …/complete`.
+    """
+
+    lease: LeaseToken
+    output: NotRequired[Any]
+
+
+class Create(TypedDict):
+    """
+    `POST /v1/executions`.
+    """
+
+    concurrency_key: NotRequired[Name | None]
+    delay: NotRequired[Duration | None]
+    input: NotRequired[Any]
+    kind: Kind
+    labels: NotRequired[dict[str, str]]
+    name: str
+    parent_id: NotRequired[ExecutionId | None]
+    priority: NotRequired[int]
+    queue: NotRequired[Name | None]
+    retry: NotRequired[RetryPolicy | None]
+    start_at: NotRequired[Instant | None]
+    timeouts: NotRequired[TimeoutChanges | None]
+
+
+class Execution(TypedDict):
+    """
+    One run of an agent or a workflow.
+    """
+
+    answer: NotRequired[Any]
+    attempt: int
+    cancel: NotRequired[CancelState | None]
+    concurrency_key: NotRequired[str | None]
+    created_at: str
+    deadline: NotRequired[Deadline | None]
+    error: NotRequired[Failure | None]
+    finished_at: NotRequired[str | None]
+    id: str
+    input: NotRequired[Any]
+    kind: Kind
+    labels: dict[str, str]
+    max_attempts: int
+    name: str
+    namespace: str
+    output: NotRequired[Any]
+    parent_id: NotRequired[str | None]
+    phase: Phase
+    priority: int
+    progress: NotRequired[Progress | None]
+    queue: str
+    reason: NotRequired[str | None]
+    retry: Retry
+    retry_of: NotRequired[str | None]
+    runner: NotRequired[RunnerInfo | None]
+    seq: int
+    start_at: NotRequired[str | None]
+    started_at: NotRequired[str | None]
+    timeouts: Timeouts
+    waiting: NotRequired[Question | None]
+
+
+class ExecutionWithState(Execution):
+    """
+    An execution with what its runner made of it.
+    """
+
+    state: State
+
+
+class Fail(TypedDict):
+    """
+    `POST …/fail`.
+    """
+
+    error: RunnerError
+    lease: LeaseToken
+
+
+class Heartbeat(TypedDict):
+    """
+    `POST …/heartbeat`.
+    """
+
+    lease: LeaseToken
+    progress: NotRequired[Progress | None]
+
+
+class Lease(TypedDict):
+    """
+    A granted lease.
+    """
+
+    attempt: int
+    checkpoint: NotRequired[Checkpoint | None]
+    execution: ExecutionWithState
+    heartbeat: str
+    lease: str
+
+
+class Listed(TypedDict):
+    """
+    A page of executions, newest first.
+    """
+
+    executions: list[Execution]
+    next_cursor: NotRequired[str | None]
+
+
+class PostEvents(TypedDict):
+    """
+    `POST …/events`, borrowed from the body.
+    """
+
+    batch: NotRequired[int | None]
+    events: list[PostedEvent]
+    lease: LeaseToken
+
+
+class Claimed(TypedDict):
+    """
+    Granted leases.
+    """
+
+    leases: list[Lease]
+
+
+class Created(TypedDict):
+    """
+    A new execution.
+    """
+
+    dispatch: Dispatch
+    execution: Execution

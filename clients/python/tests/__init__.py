@@ -1,0 +1,1 @@
+"""Tests of the Python SDK, most of them against the real server."""
