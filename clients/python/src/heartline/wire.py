@@ -133,6 +133,16 @@ LeaseToken: TypeAlias = str
 Name: TypeAlias = str
 
 
+class Pause(TypedDict):
+    """
+    Since when a queue is paused, and why.
+    """
+
+    by: NotRequired[str | None]
+    reason: NotRequired[str | None]
+    since: str
+
+
 Phase: TypeAlias = Literal['pending', 'in_progress', 'waiting', 'completed', 'failed', 'cancelled']
 
 
@@ -193,29 +203,47 @@ class Question(TypedDict):
     until: str
 
 
-class Queue(TypedDict):
+class QueueKey(TypedDict):
     """
-    A queue.
+    A concurrency key of a queue.
     """
 
-    claim_latency_ms: Quantiles
-    claims_waiting: int
-    depth: int
-    dispatch: Dispatch
     in_progress: int
-    oldest_age: NotRequired[str | None]
-    queue: str
-    runners_known: int
-    runners_live: int
-    scheduled: int
+    key: str
+    waiting: int
 
 
-class Queues(TypedDict):
+class QueueRate(TypedDict):
     """
-    Queues.
+    Claims at most so fast: a bucket of tokens that holds `burst` and fills with `per_second`. It
+    begins empty, also after a start of the server, so that it is never exceeded.
     """
 
-    queues: list[Queue]
+    burst: NotRequired[int | None]
+    per_second: float
+
+
+class QueueUpdate(TypedDict):
+    """
+    `PATCH /v1/queues/{queue}`. What is left out stays; null takes a limit away.
+    """
+
+    by: NotRequired[str | None]
+    key_max_in_progress: NotRequired[int | None]
+    key_rate: NotRequired[QueueRate | None]
+    max_in_progress: NotRequired[int | None]
+    paused: NotRequired[bool]
+    rate: NotRequired[QueueRate | None]
+    reason: NotRequired[str | None]
+
+
+class Rate(TypedDict):
+    """
+    Claims at most so fast.
+    """
+
+    burst: int
+    per_second: float
 
 
 class Resume(TypedDict):
@@ -352,6 +380,16 @@ class Supervisor(TypedDict):
     started_at: str
     store: Any
     version: str
+
+
+class Throughput(TypedDict):
+    """
+    What went through a queue.
+    """
+
+    claimed: int
+    ended: int
+    entered: int
 
 
 class TimeoutChanges(TypedDict):
@@ -567,6 +605,17 @@ class PostEvents(TypedDict):
     lease: LeaseToken
 
 
+class QueueLimits(TypedDict):
+    """
+    How much of a queue may be in progress, and how fast it may be claimed; null is no limit.
+    """
+
+    key_max_in_progress: NotRequired[int | None]
+    key_rate: NotRequired[Rate | None]
+    max_in_progress: NotRequired[int | None]
+    rate: NotRequired[Rate | None]
+
+
 class Claimed(TypedDict):
     """
     Granted leases.
@@ -582,3 +631,35 @@ class Created(TypedDict):
 
     dispatch: Dispatch
     execution: Execution
+
+
+class Queue(TypedDict):
+    """
+    A queue.
+    """
+
+    busiest_keys: list[QueueKey]
+    claim_latency_ms: Quantiles
+    claims_waiting: int
+    depth: int
+    dispatch: Dispatch
+    held: int
+    in_progress: int
+    last_minute: Throughput
+    limits: QueueLimits
+    oldest_age: NotRequired[str | None]
+    pause: NotRequired[Pause | None]
+    paused: bool
+    queue: str
+    runners_known: int
+    runners_live: int
+    scheduled: int
+    total: Throughput
+
+
+class Queues(TypedDict):
+    """
+    Queues.
+    """
+
+    queues: list[Queue]

@@ -131,7 +131,8 @@ export interface components {
             execution_id: string;
             /**
              * Format: int64
-             * @description The seq of the event before, in this view.
+             * @description The seq of the event before, in this view. In `agui` some events are not in the log,
+             *     such as the end of a message whose runner died: their `seq` is this one, too.
              */
             prev: number;
             /**

@@ -336,7 +336,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Every queue that holds something or that a runner has asked. */
+        /** Every queue that holds something, on which something is set, or that a runner has asked. */
         get: operations["listQueues"];
         put?: never;
         post?: never;
@@ -360,7 +360,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Pause or resume a queue, or change its limits. It need not exist before. */
+        patch: operations["updateQueue"];
         trace?: never;
     };
     "/v1/queues/{queue}/claim": {
@@ -612,7 +613,8 @@ export interface components {
             execution_id: string;
             /**
              * Format: int64
-             * @description The seq of the event before, in this view.
+             * @description The seq of the event before, in this view. In `agui` some events are not in the log,
+             *     such as the end of a message whose runner died: their `seq` is this one, too.
              */
             prev: number;
             /**
@@ -787,6 +789,13 @@ export interface components {
          * @example agents
          */
         Name: string;
+        /** @description Since when a queue is paused, and why. */
+        Pause: {
+            by?: string | null;
+            reason?: string | null;
+            /** Format: date-time */
+            since: string;
+        };
         /**
          * @description Where an execution is in its life; the last three are final.
          * @enum {string}
@@ -895,18 +904,35 @@ export interface components {
         };
         /** @description A queue. */
         Queue: {
+            /** @description Most in progress first, then most waiting; at most 10. */
+            busiest_keys: components["schemas"]["QueueKey"][];
+            /** @description From due to claimed, over the last claims. */
             claim_latency_ms: components["schemas"]["Quantiles"];
             /** Format: int64 */
             claims_waiting: number;
             /**
              * Format: int64
-             * @description Claimable now.
+             * @description Claimable now, were it not for a pause or a limit.
              */
             depth: number;
             dispatch: components["schemas"]["Dispatch"];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Of `depth`, those that a pause or a limit keeps from being claimed now.
+             */
+            held: number;
+            /**
+             * Format: int64
+             * @description Leased, also while they wait for a person with the lease kept.
+             */
             in_progress: number;
+            /** @description In the last 60 s. */
+            last_minute: components["schemas"]["Throughput"];
+            limits: components["schemas"]["QueueLimits"];
+            /** @description Of `depth`, since it was due. */
             oldest_age?: string | null;
+            pause?: components["schemas"]["Pause"] | null;
+            paused: boolean;
             queue: string;
             /** Format: int64 */
             runners_known: number;
@@ -917,10 +943,88 @@ export interface components {
              * @description Delayed or backing off.
              */
             scheduled: number;
+            /** @description Since the start, or since the queue is known. */
+            total: components["schemas"]["Throughput"];
+        };
+        /** @description A concurrency key of a queue. */
+        QueueKey: {
+            /** Format: int64 */
+            in_progress: number;
+            key: string;
+            /** Format: int64 */
+            waiting: number;
+        };
+        /** @description How much of a queue may be in progress, and how fast it may be claimed; null is no limit. */
+        QueueLimits: {
+            /**
+             * Format: int32
+             * @description Of each concurrency key.
+             */
+            key_max_in_progress?: number | null;
+            key_rate?: components["schemas"]["Rate"] | null;
+            /** Format: int32 */
+            max_in_progress?: number | null;
+            rate?: components["schemas"]["Rate"] | null;
+        };
+        /**
+         * @description Claims at most so fast: a bucket of tokens that holds `burst` and fills with `per_second`. It
+         *     begins empty, also after a start of the server, so that it is never exceeded.
+         */
+        QueueRate: {
+            /**
+             * Format: int32
+             * @description Claims at once after a quiet time; what a second brings unless said, and one at least.
+             */
+            burst?: number | null;
+            /** Format: double */
+            per_second: number;
+        };
+        /**
+         * @description `PATCH /v1/queues/{queue}`. What is left out stays; null takes a limit away.
+         * @example {
+         *       "max_in_progress": 10,
+         *       "rate": {
+         *         "burst": 10,
+         *         "per_second": 5
+         *       }
+         *     }
+         */
+        QueueUpdate: {
+            /** @description Who pauses, for people; goes with `paused: true`. */
+            by?: string | null;
+            /**
+             * Format: int32
+             * @description As `max_in_progress`, of each concurrency key.
+             */
+            key_max_in_progress?: number | null;
+            key_rate?: components["schemas"]["QueueRate"] | null;
+            /**
+             * Format: int32
+             * @description Leased at once, claims under way included.
+             */
+            max_in_progress?: number | null;
+            /**
+             * @description Pause or resume. A paused queue gives nothing out; what is in progress goes on, and so do
+             *     the deadlines of what waits.
+             */
+            paused?: boolean;
+            rate?: components["schemas"]["QueueRate"] | null;
+            /** @description Why, for people; goes with `paused: true`. */
+            reason?: string | null;
         };
         /** @description Queues. */
         Queues: {
             queues: components["schemas"]["Queue"][];
+        };
+        /** @description Claims at most so fast. */
+        Rate: {
+            /**
+             * Format: int32
+             * @description At once, after a quiet time.
+             */
+            burst: number;
+            /** Format: double */
+            per_second: number;
         };
         /**
          * @description `POST …/resume`.
@@ -1088,6 +1192,21 @@ export interface components {
             store: unknown;
             version: string;
         };
+        /** @description What went through a queue. */
+        Throughput: {
+            /** Format: int64 */
+            claimed: number;
+            /**
+             * Format: int64
+             * @description Came to an end, however they did.
+             */
+            ended: number;
+            /**
+             * Format: int64
+             * @description Came to wait: created, to be retried, or answered.
+             */
+            entered: number;
+        };
         /** @description Timeouts to set; what is left out keeps its default or its value. */
         TimeoutChanges: {
             /**
@@ -1221,6 +1340,7 @@ export type Lease = components['schemas']['Lease'];
 export type LeaseToken = components['schemas']['LeaseToken'];
 export type Listed = components['schemas']['Listed'];
 export type Name = components['schemas']['Name'];
+export type Pause = components['schemas']['Pause'];
 export type Phase = components['schemas']['Phase'];
 export type PostEvents = components['schemas']['PostEvents'];
 export type PostedEvent = components['schemas']['PostedEvent'];
@@ -1229,7 +1349,12 @@ export type Progress = components['schemas']['Progress'];
 export type Quantiles = components['schemas']['Quantiles'];
 export type Question = components['schemas']['Question'];
 export type Queue = components['schemas']['Queue'];
+export type QueueKey = components['schemas']['QueueKey'];
+export type QueueLimits = components['schemas']['QueueLimits'];
+export type QueueRate = components['schemas']['QueueRate'];
+export type QueueUpdate = components['schemas']['QueueUpdate'];
 export type Queues = components['schemas']['Queues'];
+export type Rate = components['schemas']['Rate'];
 export type Resume = components['schemas']['Resume'];
 export type Retried = components['schemas']['Retried'];
 export type Retry = components['schemas']['Retry'];
@@ -1241,6 +1366,7 @@ export type RunnerStatus = components['schemas']['RunnerStatus'];
 export type Runners = components['schemas']['Runners'];
 export type State = components['schemas']['State'];
 export type Supervisor = components['schemas']['Supervisor'];
+export type Throughput = components['schemas']['Throughput'];
 export type TimeoutChanges = components['schemas']['TimeoutChanges'];
 export type Timeouts = components['schemas']['Timeouts'];
 export type Update = components['schemas']['Update'];
@@ -3811,6 +3937,132 @@ export interface operations {
             };
             /** @description method_not_allowed */
             405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description corrupt, internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description overloaded, store_unavailable, interrupted, shutting_down */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The queue */
+                queue: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueueUpdate"];
+            };
+        };
+        responses: {
+            /** @description As it is now, on disk */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description malformed_request, malformed_json, invalid_query, invalid_header, not_a_websocket */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host_not_allowed, origin_not_allowed, producer_fenced */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description route_not_found, execution_not_found, queue_not_found, runner_not_found, stream_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description method_not_allowed */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description lease_superseded, execution_terminal, execution_exists, not_terminal, not_waiting, not_claimable, not_cancelling, not_due, state_limit, not_registered, already_registered, runner_connected, subscription_exists, stream_exists, stream_closed, stream_type_mismatch, stream_seq_conflict, producer_gap */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_media_type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description invalid, idempotency_key_reused, not_supported */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
