@@ -118,6 +118,7 @@ impl Queues {
             }
             if !(ask.alive)() {
                 settle(&self.core, key, &taken);
+                ask.slots.give_back(taken.len() as u32);
                 continue;
             }
             let (core, directory) = (Arc::clone(&self.core), Arc::clone(&self.directory));

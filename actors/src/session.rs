@@ -197,7 +197,7 @@ impl RunnerSession {
         let id = session.unwrap_or_else(Core::new_session_id);
         let line = core
             .sessions
-            .enter(&key, id)
+            .enter(&key, id, core.now())
             .ok_or_else(|| Error::RunnerConnected(runner.id.clone()))?;
         core.runners().connected(namespace, &queues, &runner, slots, core.now());
         let mut this = Self {
@@ -299,7 +299,14 @@ impl RunnerSession {
 
     /// Something came from the runner.
     pub fn heard(&self) {
-        self.core.runners().heard(&self.namespace, &self.runner.id, self.core.now());
+        let now = self.core.now();
+        self.line.heard(now);
+        self.core.runners().heard(&self.namespace, &self.runner.id, now);
+    }
+
+    /// Whether it is given work: one that has just lost a lease, or is late, has to be heard first.
+    pub fn is_fresh(&self) -> bool {
+        is_fresh(&self.core, &self.line)
     }
 
     /// Sends a command on its way: those of one execution are taken in the order of these calls,
@@ -457,7 +464,7 @@ impl RunnerSession {
         if self.draining {
             return;
         }
-        let free = self.slots.free();
+        let free = if self.is_fresh() { self.slots.free() } else { 0 };
         self.offer(free);
         if free == 0 {
             return;
@@ -472,7 +479,8 @@ impl RunnerSession {
     fn ask_one(&self, queue: Name) -> impl Future<Output = (Name, Option<Delivery>)> + use<> {
         let (core, directory) = (Arc::clone(&self.core), Arc::clone(&self.directory));
         let (actor, slots) = (self.queues_actor.clone(), Arc::clone(&self.slots));
-        let (runner, session) = (self.runner.clone(), self.line.session);
+        let (runner, line) = (self.runner.clone(), Arc::clone(&self.line));
+        let session = line.session;
         let key: QueueKey = (self.namespace.clone(), queue.clone());
         async move {
             let (granting, granted) = oneshot::channel();
@@ -481,8 +489,11 @@ impl RunnerSession {
                 runner,
                 session: Some(session),
                 slots: Arc::clone(&slots),
-                // Its socket's end drops the other end of `granting`.
-                alive: Box::new(|| true),
+                // Its socket's end drops the other end of `granting`; this is for one that hangs.
+                alive: Box::new({
+                    let (core, line) = (Arc::clone(&core), Arc::clone(&line));
+                    move || is_fresh(&core, &line)
+                }),
                 granting,
             };
             // What is there and awaited by nobody else is granted on this thread.
@@ -524,6 +535,10 @@ impl RunnerSession {
         let held = standing.as_ref().and_then(|s| s.held()).filter(|held| held.lease == lease);
         let Some(held) = held else {
             let shown = holding.shown;
+            if shown {
+                self.line.doubt();
+                self.ask_no_more();
+            }
             self.let_go(id);
             self.telling.retain(|told| !matches!(told, Told::Lease(granted) if granted.id == id));
             if shown {
@@ -660,6 +675,11 @@ impl Drop for RunnerSession {
             }
         }
     }
+}
+
+fn is_fresh(core: &Core, line: &Line) -> bool {
+    let late_after = Span::from_std(core.config.supervision.runner_late_after);
+    line.is_fresh(core.now(), late_after)
 }
 
 /// The runner's socket is gone. It may have come back over another one at any point in between.

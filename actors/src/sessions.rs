@@ -8,13 +8,13 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering},
     },
     task::Waker,
 };
 
 use futures_util::task::AtomicWaker;
-use heartline_execution::{ExecutionId, LeaseId, SessionId};
+use heartline_execution::{ExecutionId, LeaseId, SessionId, Span, Timestamp};
 use indexmap::IndexSet;
 
 use crate::board::RunnerKey;
@@ -30,9 +30,26 @@ pub(crate) struct Line {
     changed: Mutex<IndexSet<ExecutionId>>,
     waker: AtomicWaker,
     replaced: AtomicBool,
+    /// When the runner was last heard; 0 once it has lost a lease, until it is heard again.
+    heard: AtomicI64,
 }
 
 impl Line {
+    /// The runner said something.
+    pub(crate) fn heard(&self, now: Timestamp) {
+        self.heard.store(now.0, Ordering::Release);
+    }
+
+    /// It has lost a lease: whether it is there at all is to be seen.
+    pub(crate) fn doubt(&self) {
+        self.heard.store(0, Ordering::Release);
+    }
+
+    /// Whether it may be given work: not a process that was stopped, or a host that is gone.
+    pub(crate) fn is_fresh(&self, now: Timestamp, late_after: Span) -> bool {
+        now.since(Timestamp(self.heard.load(Ordering::Acquire))) <= late_after
+    }
+
     /// This execution is to be looked at.
     pub(crate) fn stir(&self, id: ExecutionId) {
         if lock(&self.changed).insert(id) {
@@ -74,7 +91,12 @@ pub(crate) struct Sessions {
 impl Sessions {
     /// Opens the line of a runner. One that has the same session takes the place of its older
     /// socket; `None` while another session of the same runner is connected.
-    pub(crate) fn enter(&self, runner: &RunnerKey, session: SessionId) -> Option<Arc<Line>> {
+    pub(crate) fn enter(
+        &self,
+        runner: &RunnerKey,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Option<Arc<Line>> {
         let mut lines = lock(&self.lines);
         if let Some(before) = lines.by_runner.get(runner).cloned() {
             if before.session != session {
@@ -92,6 +114,7 @@ impl Sessions {
             changed: Mutex::default(),
             waker: AtomicWaker::new(),
             replaced: AtomicBool::new(false),
+            heard: AtomicI64::new(now.0),
         });
         lines.by_runner.insert(runner.clone(), Arc::clone(&line));
         lines.by_session.insert(session, Arc::clone(&line));
@@ -197,11 +220,11 @@ mod tests {
     #[test]
     fn one_session_of_a_runner_is_connected_and_its_newer_socket_takes_over() {
         let sessions = Sessions::default();
-        let first = sessions.enter(&runner("a"), SessionId(1)).unwrap();
-        assert!(sessions.enter(&runner("a"), SessionId(2)).is_none());
-        assert!(sessions.enter(&runner("b"), SessionId(1)).is_none());
+        let first = sessions.enter(&runner("a"), SessionId(1), Timestamp(0)).unwrap();
+        assert!(sessions.enter(&runner("a"), SessionId(2), Timestamp(0)).is_none());
+        assert!(sessions.enter(&runner("b"), SessionId(1), Timestamp(0)).is_none());
         assert!(!first.is_replaced());
-        let second = sessions.enter(&runner("a"), SessionId(1)).unwrap();
+        let second = sessions.enter(&runner("a"), SessionId(1), Timestamp(0)).unwrap();
         assert!(first.is_replaced() && !second.is_replaced());
         // The older one's farewell does not close the newer one's line.
         sessions.leave(&runner("a"), &first);
@@ -215,8 +238,8 @@ mod tests {
     fn a_change_is_left_once_with_whoever_held_or_holds_the_lease() {
         let sessions = Sessions::default();
         let (a, b) = (SessionId(1), SessionId(2));
-        let first = sessions.enter(&runner("a"), a).unwrap();
-        let second = sessions.enter(&runner("b"), b).unwrap();
+        let first = sessions.enter(&runner("a"), a, Timestamp(0)).unwrap();
+        let second = sessions.enter(&runner("b"), b, Timestamp(0)).unwrap();
         let adopted = LeaseId(7);
         sessions.adopt(&second, adopted);
         sessions.stir(execution(1), Some(LeaseId::of(a, 1)), Some(LeaseId::of(b, 1)));
@@ -227,6 +250,21 @@ mod tests {
         let two = [execution(1), execution(2)];
         assert_eq!(second.take_changed().into_iter().collect::<Vec<_>>(), two);
         assert!(first.take_changed().is_empty());
+    }
+
+    #[test]
+    fn one_that_is_late_or_in_doubt_is_not_fresh_until_it_is_heard() {
+        let sessions = Sessions::default();
+        let line = sessions.enter(&runner("a"), SessionId(1), Timestamp(1_000_000)).unwrap();
+        let late_after = Span::secs(15);
+        let now = Timestamp(1_000_000).plus(late_after);
+        assert!(line.is_fresh(now, late_after));
+        assert!(!line.is_fresh(Timestamp(now.0 + 1), late_after));
+        line.heard(now);
+        line.doubt();
+        assert!(!line.is_fresh(now, late_after));
+        line.heard(now);
+        assert!(line.is_fresh(now, late_after));
     }
 
     #[test]

@@ -162,7 +162,9 @@ async fn a_runner_that_was_stopped_and_goes_on_finds_itself_fenced() {
     let (failed, _) = world.until(&id, of_type("execution.attempt_failed", 1)).await;
     assert_eq!(failed["data"]["reason"], "heartbeat_timeout");
     let _second = world.runner("second", "echo mine; sleep 1; echo still mine");
-    world.until(&id, of_type("execution.started", 2)).await;
+    // The first is connected and has a free slot, and gets nothing: nobody has heard it since.
+    let (started, _) = world.until(&id, of_type("execution.started", 2)).await;
+    assert_eq!(started["data"]["runner"]["name"], "second", "{started}");
     first.signal(Signal::CONT);
     // It is told that it has lost the lease, and ends what it started.
     stands_still(&ticks, Duration::from_secs(1)).await;

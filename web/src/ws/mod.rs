@@ -199,7 +199,11 @@ struct Socket<C> {
 
 impl<C> Socket<C> {
     fn new(app: &Arc<App>, control: C, desk: Desk, half: Half) -> Self {
-        let every = app.config.websocket.ping_interval;
+        let mut every = app.config.websocket.ping_interval;
+        if matches!(half, Half::Runner(_)) {
+            // A runner that only listens is seen to be there by its answers.
+            every = every.min(app.config.supervision.runner_heartbeat);
+        }
         let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let draining = app.draining.clone();

@@ -353,7 +353,8 @@ impl Runner {
         self.frames = desk.frames();
         self.heard_at = Instant::now();
         if let Some(session) = &self.session
-            && self.told_heard_at.is_none_or(|at| at.elapsed() >= HEARD_EVERY)
+            && (self.told_heard_at.is_none_or(|at| at.elapsed() >= HEARD_EVERY)
+                || !session.is_fresh())
         {
             session.heard();
             self.told_heard_at = Some(self.heard_at);
