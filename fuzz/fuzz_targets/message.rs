@@ -1,4 +1,4 @@
-//! Messages of watchers on their WebSocket.
+//! Messages of watchers and of runners on their WebSockets.
 
 #![no_main]
 

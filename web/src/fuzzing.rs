@@ -3,20 +3,27 @@
 //!
 //! Compiled for these two only.
 
+use std::sync::LazyLock;
+
 use heartline_actors::Query;
+use heartline_config::Config;
 use heartline_execution::{Namespace, Span};
 use serde_json::Value;
 
 use crate::{error::Problem, query::Params, view::View, ws};
 
-/// As deep as the settings have it.
-const MAX_DEPTH: usize = 64;
 const SEQ_MAX: u64 = (1 << 53) - 1;
 const LIMIT_MAX: u64 = 1000;
 
-/// A message of a watcher: it is understood, or told what is wrong with it.
+/// A message of a watcher or of a runner: it is understood, or told what is wrong with it.
 pub fn message(bytes: &[u8]) {
-    let Some(answer) = ws::answer_at_once(bytes, MAX_DEPTH) else { return };
+    static CONFIG: LazyLock<Config> = LazyLock::new(Config::default);
+    answered(ws::answer_at_once(bytes, &CONFIG, false));
+    answered(ws::answer_at_once(bytes, &CONFIG, true));
+}
+
+fn answered(answer: Option<String>) {
+    let Some(answer) = answer else { return };
     let answer: Value = serde_json::from_str(&answer).expect("an answer is JSON");
     match answer["op"].as_str() {
         Some("pong") => {}
@@ -159,13 +166,14 @@ mod tests {
         for text in QUERIES.into_iter().filter(|text| !text.contains("view=full")) {
             assert_eq!(read(text).map_err(|problem| problem.to_string()), Ok(()), "{text}");
         }
-        assert!(ws::answer_at_once(MESSAGES[0].as_bytes(), MAX_DEPTH).is_none());
+        assert!(ws::answer_at_once(MESSAGES[0].as_bytes(), &Config::default(), false).is_none());
     }
 
     #[test]
     fn half_a_character_is_not_sent_back() {
         for text in [r#"{"op":"ping","t":"\ud800"}"#, r#"{"op":"pnig","id":"\ud800"}"#] {
-            let answer = ws::answer_at_once(text.as_bytes(), MAX_DEPTH).expect("it is told");
+            let answer =
+                ws::answer_at_once(text.as_bytes(), &Config::default(), false).expect("it is told");
             assert!(answer.contains("error") && !answer.contains("ud800"), "{answer}");
             message(text.as_bytes());
         }

@@ -298,8 +298,12 @@ where
 
 /// What a message is answered with at once, if it is: for [`crate::fuzzing`].
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) fn answer_at_once(text: &[u8], max_depth: usize) -> Option<String> {
-    match ops::parse(text, max_depth) {
+pub(crate) fn answer_at_once(text: &[u8], config: &Config, of_runner: bool) -> Option<String> {
+    let read = match of_runner {
+        true => runner::parse(text, config),
+        false => ops::parse(text, config.http.max_depth),
+    };
+    match read {
         Ok(ops::Asked::Ping(t)) => Some(frames::pong(t.as_deref())),
         Ok(ops::Asked::Pong | ops::Asked::Op(_)) => None,
         Err(slip) => Some(frames::error(slip.id.as_deref(), &slip.problem, "connection")),
