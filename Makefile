@@ -23,7 +23,7 @@ build: setup ## Build the heartline binary
 
 test: setup ## Run every test, those of the clients included
 	$(CARGO) test --release --workspace
-	@HEARTLINE_BIN=$(or $(CARGO_TARGET_DIR),target)/release/heartline clients/test
+	@HEARTLINE_BIN=$(abspath $(or $(CARGO_TARGET_DIR),target)/release/heartline) clients/test
 
 unit: setup ## Run the tests inside one crate: make unit CRATE=storage
 	$(CARGO) test --release -p heartline -p heartline-$(CRATE) --lib
