@@ -69,8 +69,8 @@ impl Victim {
 impl Drop for Victim {
     fn drop(&mut self) {
         // It may be dead already; what counts is that it is not there any more.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _gone_already = self.0.kill();
+        let _status = self.0.wait();
     }
 }
 

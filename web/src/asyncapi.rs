@@ -534,7 +534,10 @@ pub(crate) fn document(config: &Config) -> Bytes {
             "title": "Runners",
             "description": format!(
                 "Messages of at most {} bytes. Operations may be sent without waiting; those of one \
-                 execution are taken in order, and each id is answered once, after the commit. A \
+                 execution are taken in order, and each id is answered once: after the commit, but \
+                 for a heartbeat, whose signs of life are not written down. A batch that is refused \
+                 for the moment (503) and overtaken by a later one of its lease counts as a repeat \
+                 when it comes again: have one batch of a lease under way at a time. A \
                  socket that closes without having drained starts a grace of {}, in which the runner \
                  may return with its session and keep its leases. Close codes as for watchers.",
                 websocket.message_bytes,
