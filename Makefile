@@ -7,7 +7,7 @@ CARGO ?= cargo
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run build test unit simulate conformance conformance-durable fuzz bench lint fmt
+.PHONY: help setup ui run build test unit simulate conformance conformance-durable fuzz bench lint fmt
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,15 +15,19 @@ help: ## Show this list
 setup: ## Install what building needs and this machine lacks
 	@.ci/setup
 
-run: setup ## Build, run the demonstration, and stay up as a server
+ui: ## Build the dashboard, where Node is there
+	@web/ui/build
+
+run: setup ui ## Build, run the demonstration, and stay up as a server
 	$(CARGO) run --release -- demo
 
-build: setup ## Build the heartline binary
+build: setup ui ## Build the heartline binary
 	$(CARGO) build --release
 
-test: setup ## Run every test, those of the clients included
+test: setup ui ## Run every test, those of the clients and of the dashboard included
 	$(CARGO) test --release --workspace
 	@HEARTLINE_BIN=$(abspath $(or $(CARGO_TARGET_DIR),target)/release/heartline) clients/test
+	@HEARTLINE_BIN=$(abspath $(or $(CARGO_TARGET_DIR),target)/release/heartline) web/ui/run-tests
 
 unit: setup ## Run the tests inside one crate: make unit CRATE=storage
 	$(CARGO) test --release -p heartline -p heartline-$(CRATE) --lib
@@ -39,9 +43,10 @@ conformance: build ## Run the suites that others wrote, and a browser, against t
 conformance-durable: build ## Of those, the published suite and client of Durable Streams
 	@tests/conformance/durable/run
 
-# Needs cargo-fuzz and a nightly compiler, and compiles RocksDB once more, for the sanitizer.
+# Needs cargo-fuzz and a nightly compiler. What is fuzzed is safe Rust, which no sanitizer would find
+# more in; so RocksDB is not instrumented, and a build of it elsewhere serves (ROCKSDB_LIB_DIR).
 fuzz: setup ## Fuzz what strangers send, SECONDS=60 for each entry
-	$(foreach entry,message query,$(CARGO) +nightly fuzz run $(entry) -- -max_total_time=$(or $(SECONDS),60) &&) true
+	$(foreach entry,message query,$(CARGO) +nightly fuzz run -s none $(entry) -- -max_total_time=$(or $(SECONDS),60) &&) true
 
 bench: setup ## Measure, and print the figures
 	$(CARGO) build --release

@@ -422,6 +422,39 @@ fn a_runner_works_off_its_queue_and_drains_on_sigterm() {
 }
 
 #[test]
+fn the_next_attempt_of_a_command_gets_what_the_one_before_left() {
+    let server = Server::start();
+    let script = r#"if [ -z "$HEARTLINE_CHECKPOINT" ]; then
+            echo '{"type":"STATE_SNAPSHOT","data":{"snapshot":{"done":["a"]}}}'
+            exit 1
+        fi
+        echo "left $HEARTLINE_CHECKPOINT""#;
+    let arguments = ["runner", "--queue", "q", "--", "sh", "-c", script];
+    let mut runner = Process::start(&mut server.cli(arguments));
+    runner.line("serves queue q");
+    let create = [
+        "create",
+        "--kind",
+        "workflow",
+        "--name",
+        "w",
+        "--queue",
+        "q",
+        "--retries",
+        "1",
+        "--watch",
+    ];
+    let create = server.output(create);
+    let told = text(&create.stdout);
+    assert_eq!(create.status.code(), Some(0), "{told}");
+    let left = told.split("left ").nth(1).and_then(|rest| rest.lines().next());
+    let left: Value = serde_json::from_str(left.expect("a checkpoint")).expect("JSON");
+    assert_eq!((&left["attempt"], &left["state"]), (&json!(1), &json!({"done": ["a"]})));
+    runner.signal(Signal::TERM);
+    assert_eq!(runner.end().0.code(), Some(0));
+}
+
+#[test]
 fn a_runner_of_several_queues_goes_on_through_a_crash_of_the_server() {
     let mut server = Server::start();
     let folder = tempfile::tempdir().unwrap();

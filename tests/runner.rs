@@ -24,3 +24,22 @@ mod slips;
 mod socket;
 #[path = "runner/worker.rs"]
 mod worker;
+
+/// On the server as a process of its own, whose network and clock are changed under it.
+mod runner {
+    #[path = "../recovery/api.rs"]
+    #[allow(dead_code, reason = "the recovery tests use all of it")]
+    mod api;
+    #[path = "../recovery/log.rs"]
+    #[allow(dead_code, reason = "the recovery tests use all of it")]
+    mod log;
+    #[path = "../stream/half_open/network.rs"]
+    mod network;
+    #[path = "../recovery/server.rs"]
+    #[allow(dead_code, reason = "the recovery tests use all of it")]
+    mod server;
+
+    mod clock;
+    mod cut;
+    mod wire;
+}

@@ -11,9 +11,13 @@ use std::{
     },
 };
 
-use actix::{Actor, Addr, Handler, Message, dev::ToEnvelope};
+use actix::{
+    Actor, Addr, Handler, Message,
+    dev::{SendError, ToEnvelope},
+};
 use heartline_execution::{Command, ExecutionId, Kind, Namespace, Span, State, Timestamp, decide};
 use heartline_storage::{Append, Idempotency};
+use indexmap::IndexMap;
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
@@ -23,7 +27,7 @@ use crate::{
     home::Home,
     journal::Status,
     views::{Error, View},
-    writer::{self, Answer, Nudge, Wants, Writer},
+    writer::{self, Answer, Answering, Nudge, Wants, Writer},
 };
 
 /// Draws of an id until its home is the current thread; with so many, a miss is as good as
@@ -52,13 +56,6 @@ struct Slot {
     generation: u64,
 }
 
-/// A question that is in a mailbox.
-pub(crate) struct Asked<T> {
-    id: ExecutionId,
-    generation: u64,
-    answer: oneshot::Receiver<Result<T, Error>>,
-}
-
 /// What stands behind an id.
 enum Found {
     Actor(Slot),
@@ -71,7 +68,7 @@ pub(crate) struct Directory {
     core: Arc<Core>,
     hooks: Hooks,
     homes: RwLock<Homes>,
-    slots: Mutex<HashMap<ExecutionId, Slot>>,
+    slots: Mutex<IndexMap<ExecutionId, Slot>>,
     /// Actors that are gone and whose last appends are not settled. Touched under the slots' lock.
     leaving: Mutex<HashMap<ExecutionId, Vec<Arc<Status>>>>,
     /// One load at a time per execution.
@@ -133,41 +130,65 @@ impl Directory {
         command: Command,
         wants: Wants,
     ) -> Result<Answer, Error> {
-        let asked = self.enter(namespace, id, command, wants).await?;
-        self.answer_to(asked).await
+        let (answering, answer) = oneshot::channel();
+        let execute = Execute::new(command, wants, Answering::Caller(answering));
+        let generation = self.enter(namespace, id, execute).await;
+        self.answer_to(id, generation, answer).await
     }
 
     /// Puts a command into the mailbox of its execution: what is put in after this comes after it.
+    /// Returns which actor's mailbox that is.
     pub(crate) async fn enter(
         self: &Arc<Self>,
         namespace: &Namespace,
         id: ExecutionId,
-        command: Command,
-        wants: Wants,
-    ) -> Result<Asked<Answer>, Error> {
-        let (answering, answer) = oneshot::channel();
-        let generation = match self.find(namespace, id).await? {
-            Found::Actor(slot) => {
-                let message = Execute { command, wants, idempotency: None, answering };
-                deliver(slot.address, message).await;
-                slot.generation
+        mut execute: Execute,
+    ) -> u64 {
+        match self.find(namespace, id).await {
+            Ok(Found::Actor(slot)) => {
+                execute.answering.entered(slot.generation);
+                deliver(slot.address, execute).await;
+                return slot.generation;
             }
-            Found::Terminal(state) => {
-                writer::answer(answering, self.refuse(&state, id, command));
-                0
+            Ok(Found::Terminal(state)) => {
+                execute.answering.tell(self.refuse(&state, id, execute.command));
             }
-        };
-        Ok(Asked { id, generation, answer })
+            Err(error) => execute.answering.tell(Err(error)),
+        }
+        0
+    }
+
+    /// The same, where it takes no waiting; gives the command back where it does.
+    pub(crate) fn try_enter(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+        mut execute: Execute,
+    ) -> Option<Execute> {
+        let Some(slot) = self.listed(namespace, id) else { return Some(execute) };
+        execute.answering.entered(slot.generation);
+        match slot.address.try_send(execute) {
+            Ok(()) => None,
+            Err(SendError::Full(execute) | SendError::Closed(execute)) => {
+                slot.usage.queued.fetch_sub(1, Ordering::AcqRel);
+                Some(execute)
+            }
+        }
     }
 
     /// Waits for the answer. An actor that drops a question is dying: it is unlisted before the
     /// caller can ask again, so that the next question goes to a new one.
-    pub(crate) async fn answer_to<T>(&self, asked: Asked<T>) -> Result<T, Error> {
+    async fn answer_to<T>(
+        &self,
+        id: ExecutionId,
+        generation: u64,
+        answer: oneshot::Receiver<Result<T, Error>>,
+    ) -> Result<T, Error> {
         // The sender went into the message: a mailbox that is closed drops it, too.
-        if let Ok(answer) = asked.answer.await {
+        if let Ok(answer) = answer.await {
             return answer;
         }
-        self.forget(asked.id, asked.generation);
+        self.forget(id, generation);
         Err(Error::Interrupted)
     }
 
@@ -185,7 +206,7 @@ impl Directory {
     {
         let generation = slot.generation;
         deliver(slot.address, message).await;
-        self.answer_to(Asked { id, generation, answer }).await
+        self.answer_to(id, generation, answer).await
     }
 
     /// The first command of a new execution.
@@ -198,7 +219,9 @@ impl Directory {
     ) -> Result<Answer, Error> {
         let slot = self.start(namespace, id, None);
         let (answering, answer) = oneshot::channel();
-        let message = Execute { command, wants: Wants::Execution, idempotency, answering };
+        let answering = Answering::Caller(answering);
+        let execute = Execute::new(command, Wants::Execution, answering);
+        let message = Execute { idempotency, ..execute };
         self.ask(id, slot, message, answer).await
     }
 
@@ -221,8 +244,13 @@ impl Directory {
     }
 
     fn refuse(&self, state: &State, id: ExecutionId, command: Command) -> Result<Answer, Error> {
-        let context =
-            decide::Context { id, now: self.core.now(), random: 0.0, state_limit: usize::MAX };
+        let context = decide::Context {
+            id,
+            now: self.core.now(),
+            random: 0.0,
+            state_limit: usize::MAX,
+            after: None,
+        };
         let decision = decide::decide(Some(state), command, &context)?;
         debug_assert!(decision.events.is_empty(), "terminal is final");
         Ok(Answer { reply: decision.reply, view: None })
@@ -378,7 +406,7 @@ impl Directory {
             return false;
         }
         if slots.get(&id).is_some_and(|s| s.generation == generation) {
-            slots.remove(&id);
+            slots.swap_remove(&id);
         }
         true
     }
@@ -392,7 +420,7 @@ impl Directory {
     fn forget_if(&self, id: ExecutionId, which: impl FnOnce(&Slot) -> bool) {
         let mut slots = lock(&self.slots);
         if slots.get(&id).is_some_and(which)
-            && let Some(slot) = slots.remove(&id)
+            && let Some(slot) = slots.swap_remove(&id)
             && !slot.usage.status.is_settled()
         {
             let status = Arc::clone(&slot.usage.status);
@@ -461,7 +489,9 @@ impl Directory {
                 nudge,
             );
             let (answering, answer) = oneshot::channel();
-            writer.execute(Command::GiveUp { evidence }, Wants::Nothing, None, answering);
+            let answering = Answering::Caller(answering);
+            let give_up = Command::GiveUp { evidence };
+            writer.execute(Execute::new(give_up, Wants::Nothing, answering));
             answer.await.unwrap_or(Err(Error::Interrupted))?;
         }
         lock(&self.crashes).remove(&id);
@@ -476,29 +506,38 @@ impl Directory {
         self.core.journal.submit(permit, append, status, Box::new(drop));
     }
 
-    /// Asks every actor that has been idle for `idle` to leave. Called from time to time.
-    pub(crate) fn sweep(&self) {
-        lock(&self.leaving).retain(|_, left| {
-            left.retain(|status| !status.is_settled());
-            !left.is_empty()
-        });
+    /// Asks actors that are idle or over to leave: at most `most` of those listed below the place
+    /// `below` (`usize::MAX` begins a round). Returns where to go on; 0 ends the round. Going down,
+    /// no removal in between hides an actor from a round.
+    pub(crate) fn sweep(&self, below: usize, most: usize) -> usize {
         let idle = Span::from_std(self.core.config.execution.idle_timeout);
         let now = self.core.now();
-        let leave: Vec<_> = lock(&self.slots)
-            .values()
-            .filter(|slot| {
-                let status = &slot.usage.status;
-                let over =
-                    status.over.load(Ordering::Acquire) || status.poisoned.load(Ordering::Acquire);
-                let last = Timestamp(slot.usage.last.load(Ordering::Relaxed));
-                over || now.since(last) >= idle
-            })
-            .map(|slot| slot.address.clone())
-            .collect();
+        let leaves = |slot: &Slot| {
+            let status = &slot.usage.status;
+            let over =
+                status.over.load(Ordering::Acquire) || status.poisoned.load(Ordering::Acquire);
+            let last = Timestamp(slot.usage.last.load(Ordering::Relaxed));
+            over || now.since(last) >= idle
+        };
+        let (leave, from): (Vec<_>, usize) = {
+            let slots = lock(&self.slots);
+            let below = below.min(slots.len());
+            let from = below.saturating_sub(most);
+            let stretch = slots.as_slice().get_range(from..below);
+            let stretch = stretch.into_iter().flat_map(|stretch| stretch.values());
+            (stretch.filter(|slot| leaves(slot)).map(|slot| slot.address.clone()).collect(), from)
+        };
         for address in leave {
             // A full mailbox means that it is not idle.
             drop(address.try_send(Look));
         }
+        if from == 0 {
+            lock(&self.leaving).retain(|_, left| {
+                left.retain(|status| !status.is_settled());
+                !left.is_empty()
+            });
+        }
+        from
     }
 }
 
@@ -510,7 +549,7 @@ where
     ExecutionActor: Handler<M>,
     <ExecutionActor as Actor>::Context: ToEnvelope<ExecutionActor, M>,
 {
-    if let Err(actix::dev::SendError::Full(message)) = address.try_send(message)
+    if let Err(SendError::Full(message)) = address.try_send(message)
         && let Err(error) = address.send(message).await
     {
         tracing::debug!(%error, "an actor stopped with its mailbox full");

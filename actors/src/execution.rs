@@ -44,8 +44,16 @@ impl Usage {
 pub(crate) struct Execute {
     pub(crate) command: Command,
     pub(crate) wants: Wants,
+    /// See [`heartline_execution::decide::Context::after`].
+    pub(crate) after: Option<u64>,
     pub(crate) idempotency: Option<Idempotency>,
     pub(crate) answering: Answering,
+}
+
+impl Execute {
+    pub(crate) fn new(command: Command, wants: Wants, answering: Answering) -> Self {
+        Self { command, wants, after: None, idempotency: None, answering }
+    }
 }
 
 /// A look at its execution.
@@ -116,15 +124,14 @@ impl Handler<Execute> for ExecutionActor {
 
     fn handle(&mut self, message: Execute, ctx: &mut Self::Context) {
         if !self.begin(ctx) {
-            answer(message.answering, Err(Error::Interrupted));
+            message.answering.tell(Err(Error::Interrupted));
             return;
         }
         if let Some(hook) = &self.guard.directory.hooks().before_command {
             hook(self.guard.id, &message.command);
         }
-        let Execute { command, wants, idempotency, answering } = message;
         let was_pending = self.writer.has_pending_progress();
-        self.writer.execute(command, wants, idempotency, answering);
+        self.writer.execute(message);
         if !was_pending && self.writer.has_pending_progress() {
             let interval = self.guard.directory.core().config.supervision.progress_interval;
             ctx.run_later(interval, Self::look_at_progress);

@@ -12,7 +12,7 @@ use heartline_execution::{
     QueueSettings, Rejection, Reply, Span, Spec, State, Timestamp, command::Signs,
     content::Progress, event::RunnerInfo,
 };
-use heartline_storage::{Cursor as ListCursor, Idempotency, Query};
+use heartline_storage::{Counts, Cursor as ListCursor, Facets, Idempotency, Query};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -34,7 +34,7 @@ use crate::{
         ActorsView, Beat, BootReport, Created, Dispatch, Error, Explanation, Granted, QueueView,
         RunnerView, StoreView, SupervisorView, Throughput, View,
     },
-    writer::{Wants, facets},
+    writer::Wants,
 };
 
 /// A request for an execution.
@@ -263,6 +263,15 @@ impl Handle {
         .await?
     }
 
+    /// How many executions a list has, by phase.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn count(&self, query: Query) -> Result<Counts, Error> {
+        let store = Arc::clone(&self.0.core.store);
+        Ok(blocking(move || store.count(&query)).await??)
+    }
+
     /// The same list, and then whatever changes in it. `query.limit` bounds the rows that stand
     /// at its beginning.
     ///
@@ -308,7 +317,7 @@ impl Handle {
         self.0.directory.dismiss(namespace, id);
         self.0.core.feeds.forget(namespace, id);
         if purged && self.0.core.changes.are_followed() {
-            let row = Row::Gone(facets(&state));
+            let row = Row::Gone(Facets::of(&state));
             let namespace = namespace.clone();
             let gone = Change { namespace, id, seq: state.seq, events: Vec::new(), row };
             self.0.core.changes.publish(gone);

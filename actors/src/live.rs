@@ -318,6 +318,8 @@ mod tests {
             runner: None,
             labels: Default::default(),
             created_at: Timestamp(0),
+            reason: None,
+            parent: None,
         };
         let summary = Summary { json: Bytes::from_static(b"{}"), facets, before: None };
         Change {

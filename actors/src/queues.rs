@@ -99,9 +99,11 @@ impl Queues {
 
     /// Gives what there is to those who wait, first come, first served.
     fn pump(&mut self, key: &QueueKey, ctx: &mut Context<Self>) {
-        while let Some(waiting) = self.waiting.get_mut(key) {
+        if let Some(waiting) = self.waiting.get_mut(key) {
             // Those who have gone must not pile up where nothing is ever claimable.
             waiting.claims.retain(|claim| !claim.granting.is_closed());
+        }
+        while let Some(waiting) = self.waiting.get_mut(key) {
             let Some(ask) = waiting.claims.front() else { break };
             let slots = ask.slots.take();
             let taken = match slots {

@@ -202,6 +202,11 @@ impl Runners {
         }
     }
 
+    /// It said goodbye and holds nothing: nobody waits for it.
+    pub fn left(&mut self, namespace: &Namespace, runner: &Name) {
+        self.forget(&(namespace.clone(), runner.clone()));
+    }
+
     /// A poll ended, with work or without.
     pub fn polled(
         &mut self,

@@ -5,7 +5,6 @@
 //! it has changed, so that nothing is told that is not durable and nothing is missed.
 
 use std::{
-    borrow::Cow,
     collections::{HashMap, HashSet, VecDeque},
     pin::Pin,
     sync::Arc,
@@ -18,28 +17,26 @@ use futures_util::{
     stream::{self, FuturesUnordered},
 };
 use heartline_execution::{
-    Command, DeadlineKind, ExecutionId, LeaseId, Name, Namespace, Phase, Reply, SessionId, Span,
-    Timestamp, content::Progress, event::RunnerInfo,
+    Command, DeadlineKind, ExecutionId, LeaseId, Name, Namespace, Phase, Rejection, Reply,
+    SessionId, Span, Timestamp, content::Progress, event::RunnerInfo,
 };
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::{
     board::{QueueKey, RunnerKey},
     core::Core,
-    directory::{Asked, Directory},
+    directory::Directory,
+    execution::Execute,
+    finder::Finder,
     queues::{self, Ask, Delivery, Queues},
-    sessions::{Line, Slots},
+    sessions::{Answered, Ends, Line, Sent, Slots, Tag, Ticket},
     views::{Error, Granted},
-    writer::{Answer, Wants},
+    writer::{Answering, Wants},
 };
 
 /// Leases that are told at once of a disconnect, a return or a release.
 const AT_ONCE: usize = 64;
-/// Lifecycle events that are searched for an answer; a question asked longer ago was asked of an
-/// attempt that is over.
-const ANSWER_PAGE: usize = 512;
 
 /// A runner that connects.
 #[derive(Clone, Debug)]
@@ -93,53 +90,21 @@ pub enum Told {
         /// The answer.
         input: Option<Box<RawValue>>,
     },
+    /// What came of a command that it sent.
+    Answered {
+        /// To what.
+        id: ExecutionId,
+        /// Under which lease.
+        lease: LeaseId,
+        /// The answer, durable.
+        result: Result<Reply, Error>,
+        /// What came with the command.
+        tag: Tag,
+    },
     /// It is connected over another socket now.
     Replaced,
     /// It holds nothing, and wanted nothing more.
     Drained,
-}
-
-/// What ends with a command, if it succeeds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ends {
-    Nothing,
-    Lease,
-    /// A question is asked, and the lease kept.
-    Asking,
-}
-
-/// A command of a runner that is on its way.
-pub struct Entered {
-    asked: Result<Asked<Answer>, Error>,
-    directory: Arc<Directory>,
-    id: ExecutionId,
-    lease: LeaseId,
-    ends: Ends,
-}
-
-/// How a command went; to be given back to its session.
-#[must_use]
-pub struct Went {
-    id: ExecutionId,
-    lease: LeaseId,
-    ends: Ends,
-    seq: Option<u64>,
-}
-
-impl Entered {
-    /// Waits for the commit.
-    pub async fn answer(self) -> (Result<Reply, Error>, Went) {
-        let Self { asked, directory, id, lease, ends } = self;
-        let answer = match asked {
-            Ok(asked) => directory.answer_to(asked).await.map(|answer| answer.reply),
-            Err(error) => Err(error),
-        };
-        let seq = match &answer {
-            Ok(Reply::Done { seq, .. }) => Some(*seq),
-            Ok(Reply::Claimed { .. }) | Err(_) => None,
-        };
-        (answer, Went { id, lease, ends, seq })
-    }
 }
 
 #[derive(Debug)]
@@ -153,11 +118,13 @@ struct Holding {
     told_to_stop: Option<Timestamp>,
     /// The seq after which an answer to it may stand.
     asked_at: Option<u64>,
+    /// The batch that was sent last.
+    batch: Option<u64>,
 }
 
 impl Holding {
     fn new(lease: LeaseId) -> Self {
-        Self { lease, shown: false, ending: 0, told_to_stop: None, asked_at: None }
+        Self { lease, shown: false, ending: 0, told_to_stop: None, asked_at: None, batch: None }
     }
 }
 
@@ -181,6 +148,7 @@ pub struct RunnerSession {
     asking: FuturesUnordered<Asking>,
     asked: HashSet<Name>,
     finding: FuturesUnordered<Finding>,
+    answered: VecDeque<Answered>,
     telling: VecDeque<Told>,
     draining: bool,
     parted: bool,
@@ -214,6 +182,7 @@ impl RunnerSession {
             asking: FuturesUnordered::new(),
             asked: HashSet::new(),
             finding: FuturesUnordered::new(),
+            answered: VecDeque::new(),
             telling: VecDeque::new(),
             draining: false,
             parted: false,
@@ -309,54 +278,87 @@ impl RunnerSession {
         is_fresh(&self.core, &self.line)
     }
 
-    /// Sends a command on its way: those of one execution are taken in the order of these calls,
-    /// where each is awaited before the next.
+    /// Sends a command on its way; [`Told::Answered`] says what came of it. Those of one lease are
+    /// taken in the order of these calls or not at all. `Some` when the execution has to be fetched
+    /// first: to be awaited before the next call.
     pub fn enter(
         &mut self,
         id: ExecutionId,
         lease: LeaseId,
         command: Command,
-    ) -> impl Future<Output = Entered> + use<> {
-        let ends = match command {
+        tag: Tag,
+    ) -> Option<impl Future<Output = ()> + use<>> {
+        let (ends, batch) = match command {
+            Command::Wait { hold: true, batch, .. } => (Ends::Asking, batch),
             Command::Complete { .. }
             | Command::Fail { .. }
             | Command::ConfirmCancelled { .. }
-            | Command::Wait { hold: false, .. } => Ends::Lease,
-            Command::Wait { .. } => Ends::Asking,
-            _ => Ends::Nothing,
+            | Command::Wait { .. } => (Ends::Lease, None),
+            Command::PostEvents { batch, .. } => (Ends::Nothing, batch),
+            _ => (Ends::Nothing, None),
         };
-        if ends == Ends::Lease
-            && let Some(holding) = self.holding(id, lease)
-        {
-            holding.ending += 1;
+        let speaks = ends != Ends::Nothing || matches!(command, Command::PostEvents { .. });
+        let mut after = None;
+        if speaks && let Some(holding) = self.holding(id, lease) {
+            after = holding.batch.filter(|sent| batch.is_none_or(|batch| *sent < batch));
+            holding.batch = batch.or(holding.batch);
+            holding.ending += usize::from(ends == Ends::Lease);
         }
-        let (core, directory) = (Arc::clone(&self.core), Arc::clone(&self.directory));
-        let namespace = self.namespace.clone();
-        async move {
-            let asked = if core.is_closing() {
-                Err(Error::ShuttingDown)
-            } else {
-                match core.journal.healthy() {
-                    Ok(()) => directory.enter(&namespace, id, command, Wants::Nothing).await,
-                    Err(error) => Err(Error::StoreUnavailable(error)),
-                }
-            };
-            Entered { asked, directory, id, lease, ends }
+        let sent = Sent { id, lease, ends, batch, tag };
+        let answering = Answering::Session(Ticket::new(&self.line, sent));
+        if let Err(error) = self.is_open() {
+            answering.tell(Err(error));
+            return None;
         }
+        let execute = Execute::new(command, Wants::Nothing, answering);
+        let execute = Execute { after, ..execute };
+        let execute = self.directory.try_enter(&self.namespace, id, execute)?;
+        let (directory, namespace) = (Arc::clone(&self.directory), self.namespace.clone());
+        Some(async move {
+            directory.enter(&namespace, id, execute).await;
+        })
+    }
+
+    fn is_open(&self) -> Result<(), Error> {
+        if self.core.is_closing() {
+            return Err(Error::ShuttingDown);
+        }
+        self.core.journal.healthy().map_err(Error::StoreUnavailable)
     }
 
     /// Takes note of how a command went.
-    pub fn went(&mut self, went: Went) {
-        let Went { id, lease, ends, seq } = went;
-        let Some(holding) = self.holding(id, lease) else { return };
-        match (ends, seq) {
-            (Ends::Nothing, Some(_)) => return,
-            (Ends::Nothing, None) => {}
-            (Ends::Lease, Some(_)) => return self.let_go(id),
-            (Ends::Lease, None) => holding.ending -= 1,
-            (Ends::Asking, seq) => holding.asked_at = seq.or(holding.asked_at),
+    fn note(&mut self, answered: Answered) -> Told {
+        let Answered { sent: Sent { id, lease, ends, batch, tag }, result, generation } = answered;
+        let result = result.unwrap_or_else(|| {
+            // Unlisted before the runner can ask again, so that the next question goes to a new one.
+            self.directory.forget(id, generation);
+            Err(Error::Interrupted)
+        });
+        let seq = match &result {
+            Ok(Reply::Done { seq, .. }) => Some(*seq),
+            Ok(Reply::Claimed { .. }) | Err(_) => None,
+        };
+        if let Some(holding) = self.holding(id, lease) {
+            match (ends, seq) {
+                (Ends::Lease, Some(_)) => self.let_go(id),
+                (Ends::Lease, None) => holding.ending -= 1,
+                (Ends::Asking, seq) => holding.asked_at = seq.or(holding.asked_at),
+                (Ends::Nothing, _) => {}
+            }
+            if ends != Ends::Nothing || seq.is_none() {
+                self.line.stir(id);
+            }
         }
-        self.line.stir(id);
+        if let Err(Error::Rejected(rejection)) = &result
+            && !matches!(rejection, Rejection::OutOfOrder { .. })
+            && batch.is_some()
+            && let Some(holding) = self.holding(id, lease)
+            && holding.batch == batch
+        {
+            // It never will be taken: what follows need not wait for it.
+            holding.batch = None;
+        }
+        Told::Answered { id, lease, result, tag }
     }
 
     /// Signs of life of several leases. Those that need a command of their own are given back.
@@ -420,6 +422,10 @@ impl RunnerSession {
             return Poll::Ready(Told::Replaced);
         }
         loop {
+            self.line.take_answered(&mut self.answered);
+            if let Some(answered) = self.answered.pop_front() {
+                return Poll::Ready(self.note(answered));
+            }
             for id in self.line.take_changed() {
                 self.look(id);
             }
@@ -525,6 +531,11 @@ impl RunnerSession {
         }
     }
 
+    fn finder(&self) -> Finder {
+        let (core, directory) = (Arc::clone(&self.core), Arc::clone(&self.directory));
+        Finder { core, directory, namespace: self.namespace.clone() }
+    }
+
     /// Something about an execution has changed.
     fn look(&mut self, id: ExecutionId) {
         let Some(holding) = self.held.get_mut(&id).filter(|holding| holding.ending == 0) else {
@@ -542,7 +553,7 @@ impl RunnerSession {
             self.let_go(id);
             self.telling.retain(|told| !matches!(told, Told::Lease(granted) if granted.id == id));
             if shown {
-                self.finding.push(Box::pin(self.find_reason(id, lease)));
+                self.finding.push(Box::pin(self.finder().reason(id, lease)));
             }
             return;
         };
@@ -554,94 +565,10 @@ impl RunnerSession {
         let answered = if waiting { None } else { holding.asked_at.take() };
         if let Some(at) = stop {
             holding.told_to_stop = Some(at);
-            self.finding.push(Box::pin(self.find_cancel(id, lease, at)));
+            self.finding.push(Box::pin(self.finder().cancel(id, lease, at)));
         }
         if let Some(after) = answered {
-            self.finding.push(Box::pin(self.find_answer(id, lease, after)));
-        }
-    }
-
-    fn find_reason(
-        &self,
-        id: ExecutionId,
-        lease: LeaseId,
-    ) -> impl Future<Output = Option<Told>> + use<> {
-        let (directory, namespace) = (Arc::clone(&self.directory), self.namespace.clone());
-        async move {
-            let beat = Command::Heartbeat { lease };
-            let reason = match directory.execute(&namespace, id, beat, Wants::Nothing).await {
-                Ok(_) => "the lease is not held by this session".to_owned(),
-                Err(error) => error.to_string(),
-            };
-            Some(Told::Revoked { id, lease, reason })
-        }
-    }
-
-    fn find_cancel(
-        &self,
-        id: ExecutionId,
-        lease: LeaseId,
-        deadline: Timestamp,
-    ) -> impl Future<Output = Option<Told>> + use<> {
-        #[derive(Deserialize)]
-        struct Seen {
-            cancel: Option<Cancel>,
-        }
-        #[derive(Deserialize)]
-        struct Cancel {
-            reason: Option<String>,
-        }
-        let (directory, namespace) = (Arc::clone(&self.directory), self.namespace.clone());
-        async move {
-            // Its words are for people: the cancellation is told without them rather than not.
-            let seen = directory.show(&namespace, id).await.ok();
-            let seen = seen.and_then(|view| serde_json::from_slice::<Seen>(&view.execution).ok());
-            let reason = seen.and_then(|seen| seen.cancel).and_then(|cancel| cancel.reason);
-            Some(Told::Cancel { id, lease, reason, deadline })
-        }
-    }
-
-    /// The answer to the question that was asked at `after`, or, when that is not known, the last.
-    fn find_answer(
-        &self,
-        id: ExecutionId,
-        lease: LeaseId,
-        after: u64,
-    ) -> impl Future<Output = Option<Told>> + use<> {
-        #[derive(Deserialize)]
-        struct Seen<'a> {
-            #[serde(rename = "type", borrow)]
-            type_name: Cow<'a, str>,
-            #[serde(borrow)]
-            data: &'a RawValue,
-        }
-        #[derive(Deserialize)]
-        struct Answer {
-            input: Option<Box<RawValue>>,
-        }
-        let (core, namespace) = (Arc::clone(&self.core), self.namespace.clone());
-        async move {
-            let (head, _) = core.feeds.of(&namespace, id).head();
-            let (mut from, mut last) = (after, None);
-            loop {
-                let range = (from, head);
-                let page = core.feeds.page(&namespace, id, range, true, ANSWER_PAGE).await;
-                let (chunk, more) = page.ok()?;
-                for record in chunk.events.iter().map(|stored| &stored.record) {
-                    from = record.seq;
-                    let seen: Seen<'_> = serde_json::from_slice(&record.json).ok()?;
-                    if seen.type_name == "execution.resumed" {
-                        let answer: Answer = serde_json::from_str(seen.data.get()).ok()?;
-                        last = Some(Told::Resumed { id, lease, seq: from, input: answer.input });
-                        if after > 0 {
-                            return last;
-                        }
-                    }
-                }
-                if !more {
-                    return last;
-                }
-            }
+            self.finding.push(Box::pin(self.finder().answer(id, lease, after)));
         }
     }
 }
@@ -651,7 +578,9 @@ impl Drop for RunnerSession {
         let key = (self.namespace.clone(), self.runner.id.clone());
         self.ask_no_more();
         let (replaced, now) = (self.line.is_replaced(), self.core.now());
-        if !replaced {
+        if self.draining && self.held.is_empty() && !replaced {
+            self.core.runners().left(&self.namespace, &self.runner.id);
+        } else if !replaced {
             self.core.runners().disconnected(&self.namespace, &self.runner.id, now);
         }
         self.core.sessions.leave(&key, &self.line);

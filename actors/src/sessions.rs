@@ -5,7 +5,7 @@
 //! So what waits for a runner that does not listen is bounded by what it holds.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering},
@@ -14,10 +14,10 @@ use std::{
 };
 
 use futures_util::task::AtomicWaker;
-use heartline_execution::{ExecutionId, LeaseId, SessionId, Span, Timestamp};
+use heartline_execution::{ExecutionId, LeaseId, Reply, SessionId, Span, Timestamp};
 use indexmap::IndexSet;
 
-use crate::board::RunnerKey;
+use crate::{board::RunnerKey, views::Error};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Only map operations run under these locks.
@@ -28,6 +28,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct Line {
     pub(crate) session: SessionId,
     changed: Mutex<IndexSet<ExecutionId>>,
+    /// As many as the session has sent commands and not taken up the answers of.
+    answered: Mutex<Vec<Answered>>,
     waker: AtomicWaker,
     replaced: AtomicBool,
     /// When the runner was last heard; 0 once it has lost a lease, until it is heard again.
@@ -62,6 +64,16 @@ impl Line {
         self.waker.register(waker);
     }
 
+    /// What has been answered since.
+    pub(crate) fn take_answered(&self, into: &mut VecDeque<Answered>) {
+        into.extend(lock(&self.answered).drain(..));
+    }
+
+    fn answer(&self, answered: Answered) {
+        lock(&self.answered).push(answered);
+        self.waker.wake();
+    }
+
     pub(crate) fn take_changed(&self) -> IndexSet<ExecutionId> {
         std::mem::take(&mut *lock(&self.changed))
     }
@@ -69,6 +81,84 @@ impl Line {
     /// Whether the runner has come back over another socket.
     pub(crate) fn is_replaced(&self) -> bool {
         self.replaced.load(Ordering::Acquire)
+    }
+}
+
+/// What is remembered of a command while it is on its way.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) id: ExecutionId,
+    pub(crate) lease: LeaseId,
+    pub(crate) ends: Ends,
+    pub(crate) batch: Option<u64>,
+    pub(crate) tag: Tag,
+}
+
+/// What ends with a command, if it succeeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    Nothing,
+    Lease,
+    /// A question is asked, and the lease kept.
+    Asking,
+}
+
+/// By what a runner's socket knows an answer; the session only hands it back.
+#[derive(Debug, Default)]
+pub struct Tag {
+    /// What is to be said under the client's own id; shared where one frame makes several commands.
+    pub receipt: Option<Arc<Receipt>>,
+    /// What the command holds of the socket's bound until it is answered.
+    pub bytes: usize,
+}
+
+/// The client's id of a frame, until it is answered.
+#[derive(Debug)]
+pub struct Receipt {
+    /// As JSON.
+    pub id: String,
+    /// The frame may make several commands, or none.
+    pub several: bool,
+    /// It has been answered, with an error.
+    pub refused: AtomicBool,
+}
+
+/// A command's answer.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) sent: Sent,
+    /// `None`: its actor died over it. Which one, in any case.
+    pub(crate) result: Option<Result<Reply, Error>>,
+    pub(crate) generation: u64,
+}
+
+/// The right to one answer, which comes in any case: dropped, it says that the outcome is unknown.
+pub(crate) struct Ticket {
+    line: Arc<Line>,
+    sent: Option<Sent>,
+    /// Of the actor that was asked.
+    pub(crate) generation: u64,
+}
+
+impl Ticket {
+    pub(crate) fn new(line: &Arc<Line>, sent: Sent) -> Self {
+        Self { line: Arc::clone(line), sent: Some(sent), generation: 0 }
+    }
+
+    pub(crate) fn tell(mut self, result: Result<Reply, Error>) {
+        self.answer(Some(result));
+    }
+
+    fn answer(&mut self, result: Option<Result<Reply, Error>>) {
+        if let Some(sent) = self.sent.take() {
+            self.line.answer(Answered { sent, result, generation: self.generation });
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.answer(None);
     }
 }
 
@@ -112,6 +202,7 @@ impl Sessions {
         let line = Arc::new(Line {
             session,
             changed: Mutex::default(),
+            answered: Mutex::default(),
             waker: AtomicWaker::new(),
             replaced: AtomicBool::new(false),
             heard: AtomicI64::new(now.0),

@@ -25,9 +25,10 @@ use crate::{
 
 /// Between two looks for idle actors.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// An audit looks at so many executions at once, under the board's lock: well under a millisecond.
+/// An audit looks at so many executions at once under the board's lock, and a sweep at so many
+/// actors under the directory's: well under a millisecond.
 const STRETCH: usize = 500;
-/// Between two such looks: with [`STRETCH`] it bounds the audit to about one percent of a core.
+/// Between two such looks: with [`STRETCH`] it bounds each to about one percent of a core.
 const PACE: Duration = Duration::from_millis(50);
 /// A deadline that came to nothing is looked at again no sooner.
 const RECHECK: Span = Span::millis(10);
@@ -199,6 +200,13 @@ impl Supervisor {
         ctx.run_later(interval, |supervisor, ctx| supervisor.audit(usize::MAX, ctx));
     }
 
+    /// One stretch of the directory, and the next in a moment; a new round after the interval.
+    fn sweep(&self, below: usize, ctx: &mut Context<Self>) {
+        let below = self.directory.sweep(below, STRETCH);
+        let (below, wait) = if below > 0 { (below, PACE) } else { (usize::MAX, SWEEP_INTERVAL) };
+        ctx.run_later(wait, move |supervisor, ctx| supervisor.sweep(below, ctx));
+    }
+
     fn give_up(&self, ctx: &mut Context<Self>) {
         for (namespace, id, crashes) in self.directory.hopeless() {
             let directory = Arc::clone(&self.directory);
@@ -231,8 +239,8 @@ impl Actor for Supervisor {
             directory.crashed.notified().await;
             Some((Woken::Crashed, directory))
         }));
+        self.sweep(usize::MAX, ctx);
         ctx.run_interval(SWEEP_INTERVAL, |supervisor, _| {
-            supervisor.directory.sweep();
             let core = &supervisor.core;
             evidence::forget_idle(core);
             let now = core.now();

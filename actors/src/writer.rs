@@ -23,9 +23,11 @@ use tokio::sync::oneshot;
 use crate::{
     board::Pulse,
     core::Core,
+    execution::Execute,
     feed::Feed,
     journal::{Failure, Permit, Status, Unsettled},
     live::{Change, Row},
+    sessions::Ticket,
     views::{Error, View},
 };
 
@@ -49,7 +51,30 @@ pub(crate) struct Answer {
     pub(crate) view: Option<View>,
 }
 
-pub(crate) type Answering = oneshot::Sender<Result<Answer, Error>>;
+/// Who waits for an answer.
+pub(crate) enum Answering {
+    /// A caller of its own.
+    Caller(oneshot::Sender<Result<Answer, Error>>),
+    /// A runner's session, among the answers to all it has sent.
+    Session(Ticket),
+}
+
+impl Answering {
+    /// It is in the mailbox of this actor, or about to be.
+    pub(crate) fn entered(&mut self, generation: u64) {
+        if let Self::Session(ticket) = self {
+            ticket.generation = generation;
+        }
+    }
+
+    /// Tells a caller, who may have gone: then nobody is left to tell, and the log has it.
+    pub(crate) fn tell(self, what: Result<Answer, Error>) {
+        match self {
+            Self::Caller(caller) => answer(caller, what),
+            Self::Session(ticket) => ticket.tell(what.map(|answer| answer.reply)),
+        }
+    }
+}
 
 /// Called at the writer's home when the actor should look at its [`Status`].
 pub(crate) type Nudge = Arc<dyn Fn() + Send + Sync>;
@@ -89,7 +114,7 @@ impl Writer {
         feed.opened(head, lifecycle);
         let pulse = core.board().pulse(id);
         Self {
-            facets: state.as_ref().map(facets),
+            facets: state.as_ref().map(Facets::of),
             snapshot_seq: head,
             core,
             namespace,
@@ -107,20 +132,15 @@ impl Writer {
     }
 
     /// Does what the command asks, and answers once it is durable.
-    pub(crate) fn execute(
-        &mut self,
-        command: Command,
-        wants: Wants,
-        idempotency: Option<Idempotency>,
-        answering: Answering,
-    ) {
+    pub(crate) fn execute(&mut self, execute: Execute) {
+        let Execute { command, wants, after, idempotency, answering } = execute;
         if let Err(error) = self.core.journal.healthy() {
-            answer(answering, Err(Error::StoreUnavailable(error)));
+            answering.tell(Err(Error::StoreUnavailable(error)));
             return;
         }
         let flushed = !self.progress_goes_first(&command) || self.flush_progress();
         let Some(permit) = self.core.journal.permit().filter(|_| flushed) else {
-            answer(answering, Err(Error::Overloaded { what: "journal.queue", retry_after: 1 }));
+            answering.tell(Err(Error::Overloaded { what: "journal.queue", retry_after: 1 }));
             return;
         };
         if let Some(reply) = self.postpone_progress(&command) {
@@ -128,22 +148,17 @@ impl Writer {
             return;
         }
         let command = self.with_newest_signs(command);
-        self.take(permit, command, wants, idempotency, answering);
+        self.take(permit, Execute { command, wants, after, idempotency, answering });
     }
 
-    fn take(
-        &mut self,
-        permit: Permit,
-        command: Command,
-        wants: Wants,
-        idempotency: Option<Idempotency>,
-        answering: Answering,
-    ) {
+    fn take(&mut self, permit: Permit, execute: Execute) {
+        let Execute { command, wants, after, idempotency, answering } = execute;
         let context = decide::Context {
             id: self.id,
             now: self.core.now(),
             random: Core::random(),
             state_limit: self.core.config.execution.state_bytes,
+            after,
         };
         let reports = matches!(command, Command::ReportProgress { .. });
         match decide(self.state.as_ref(), command, &context) {
@@ -209,7 +224,7 @@ impl Writer {
         self.progress_at = self.core.now();
         let (answering, _nobody_waits) = oneshot::channel();
         let command = Command::ReportProgress { lease, progress };
-        self.take(permit, command, Wants::Nothing, None, answering);
+        self.take(permit, Execute::new(command, Wants::Nothing, Answering::Caller(answering)));
         true
     }
 
@@ -278,9 +293,9 @@ impl Writer {
         result: Result<Answer, Error>,
     ) {
         if self.status.is_settled() {
-            answer(answering, result);
+            answering.tell(result);
         } else {
-            self.barrier(permit, move |durable| answer(answering, durable.and(result)));
+            self.barrier(permit, move |durable| answering.tell(durable.and(result)));
         }
     }
 
@@ -312,7 +327,7 @@ impl Writer {
                 // The rules and the fold disagree: a defect. Nothing was written; start afresh.
                 tracing::error!(execution = %self.id, %error, "a decision does not fold");
                 self.poison();
-                answer(answering, Err(Error::Interrupted));
+                answering.tell(Err(Error::Interrupted));
                 return;
             }
         }
@@ -332,7 +347,7 @@ impl Writer {
         let standing = lifecycle.then(|| state.standing());
         let (mut view, mut summary) = (None, None);
         if lifecycle {
-            let after = facets(state);
+            let after = Facets::of(state);
             let before = self.facets.replace(after.clone());
             let json = self.execution_json();
             view = match wants {
@@ -469,19 +484,6 @@ fn spoke(events: &[Event]) -> bool {
     })
 }
 
-/// What a list finds a state by.
-pub(crate) fn facets(state: &State) -> Facets {
-    Facets {
-        kind: state.id.kind(),
-        phase: state.phase,
-        name: state.spec.name.clone(),
-        queue: state.spec.queue.clone(),
-        runner: state.runner.as_ref().map(|r| r.id.clone()),
-        labels: state.spec.labels.clone(),
-        created_at: state.created_at,
-    }
-}
-
 /// One buffer for all events of a decision; each record is a slice of it.
 fn encode(events: &[Event]) -> Vec<Record> {
     let estimate = events.iter().map(|e| match &e.body {
@@ -540,7 +542,7 @@ impl AfterCommit {
             Err(failure) => {
                 drop(self.unsettled);
                 (self.nudge)();
-                answer(self.answering, Err(failure.into()));
+                self.answering.tell(Err(failure.into()));
                 return;
             }
         };
@@ -569,7 +571,7 @@ impl AfterCommit {
             self.core.observe(standing, pulse);
         }
         drop(self.unsettled);
-        answer(self.answering, Ok(self.answer));
+        self.answering.tell(Ok(self.answer));
         if self.ended.is_some() {
             self.status.over.store(true, Ordering::Release);
             (self.nudge)();

@@ -129,6 +129,12 @@ fn steps(workload: Workload) -> Vec<Workload> {
     vec![
         ingest(Transport::Http, 128, 1),
         ingest(Transport::Ws, 128, 1),
+        // Runners of eight slots, as most are.
+        Workload::Ingest(Ingest {
+            sockets: Some(16),
+            peer: None,
+            ..Ingest::judged(Transport::Ws, 128, 1, &all)
+        }),
         ingest(Transport::Http, 1, 1),
         ingest(Transport::Http, 16, 100),
         deliver(1, 100),

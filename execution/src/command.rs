@@ -253,6 +253,14 @@ pub enum Rejection {
         /// By whom, or what ended it.
         detail: String,
     },
+    /// What its sender had sent before was not taken.
+    #[error(
+        "batch {missing} of this lease was sent before and not taken: send it again, then this"
+    )]
+    OutOfOrder {
+        /// Number of the batch.
+        missing: u64,
+    },
     /// Not waiting in its queue.
     #[error("the execution is {} and cannot be claimed", phase.as_str())]
     NotClaimable {

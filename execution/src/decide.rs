@@ -31,6 +31,10 @@ pub struct Context {
     pub random: f64,
     /// The bound on the content an execution's state holds, in bytes.
     pub state_limit: usize,
+    /// The newest batch that the lease's holder had sent before this command, without waiting for
+    /// its answer: where it was not taken, this must not be taken before it. `None` where nothing
+    /// is under way.
+    pub after: Option<u64>,
 }
 
 /// What will be so once it is durable.
@@ -165,11 +169,16 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    /// Fencing (invariant E): only the current lease may write.
+    /// Fencing (invariant E): only the current lease may write, and in the order in which it does
+    /// (invariant A): what overtakes a batch would make that batch look like a repeat.
     fn held(&self, lease: LeaseId) -> Result<&'a Lease, Rejection> {
-        match &self.state.lease {
-            Some(held) if held.id == lease => Ok(held),
-            Some(_) | None => Err(Rejection::LeaseSuperseded { detail: self.superseded(lease) }),
+        let held = self.state.lease.as_ref().filter(|held| held.id == lease);
+        let held =
+            held.ok_or_else(|| Rejection::LeaseSuperseded { detail: self.superseded(lease) })?;
+        let newest = held.batches.back().map(|(number, _)| *number);
+        match self.context.after {
+            Some(missing) if newest < Some(missing) => Err(Rejection::OutOfOrder { missing }),
+            Some(_) | None => Ok(held),
         }
     }
 

@@ -33,7 +33,34 @@ pub enum Reason {
     SupervisorGaveUp,
 }
 
+impl std::str::FromStr for Reason {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+            .ok_or_else(|| format!("a reason is one of {}", Self::ALL.map(Self::as_str).join(", ")))
+    }
+}
+
 impl Reason {
+    /// Every one.
+    pub const ALL: [Self; 12] = [
+        Self::RunnerError,
+        Self::DefinitionInvalid,
+        Self::ScheduleToStartTimeout,
+        Self::StartToCloseTimeout,
+        Self::ScheduleToCloseTimeout,
+        Self::HeartbeatTimeout,
+        Self::ProgressTimeout,
+        Self::WaitingTimeout,
+        Self::RunnerLost,
+        Self::CancelRequested,
+        Self::CancelTimeout,
+        Self::SupervisorGaveUp,
+    ];
+
     /// The wire name.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -171,15 +171,7 @@ fn live(n: usize) -> [Append; 2] {
         event.encode(&mut json);
         apply(&mut state, &event).expect("a created and claimed execution");
         let state = state.as_ref().expect("it exists");
-        let facets = Facets {
-            kind: Kind::Agent,
-            phase: state.phase,
-            name: state.spec.name.clone(),
-            queue: state.spec.queue.clone(),
-            runner: state.runner.as_ref().map(|runner| runner.id.clone()),
-            labels: state.spec.labels.clone(),
-            created_at: state.created_at,
-        };
+        let facets = Facets::of(state);
         let summary = Summary {
             json: Bytes::from(vec![b'x'; 700]),
             before: before.replace(facets.clone()),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use heartline_execution::{ExecutionId, Name, Timestamp};
+use heartline_execution::{ExecutionId, Name, State, Timestamp, event::Reason};
 
 use crate::{
     Facets, Query,
@@ -12,7 +12,9 @@ use crate::{
     },
 };
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Without reason and parent, which its JSON has.
+const OLDER: u8 = 1;
 
 /// Appends the summary row.
 pub(crate) fn encode(out: &mut Vec<u8>, facets: &Facets, json: &[u8]) {
@@ -28,6 +30,9 @@ pub(crate) fn encode(out: &mut Vec<u8>, facets: &Facets, json: &[u8]) {
         push_text(out, key);
         push_text(out, value);
     }
+    // Neither is ever empty.
+    push_text(out, facets.reason.map_or("", Reason::as_str));
+    push_text(out, &facets.parent.map_or_else(String::new, |parent| parent.to_string()));
     out.extend_from_slice(json);
 }
 
@@ -36,11 +41,35 @@ pub(crate) fn decode(row: &[u8]) -> Result<(Facets, &[u8]), String> {
     match row.first() {
         Some(&VERSION) => {
             let mut fields = Fields(&row[1..]);
-            let facets = facets(&mut fields).ok_or("the summary row is malformed")?;
+            let mut facets = facets(&mut fields).ok_or(MALFORMED)?;
+            facets.reason = optional(fields.text())?;
+            facets.parent = optional(fields.text())?;
             Ok((facets, fields.0))
+        }
+        Some(&OLDER) => {
+            #[derive(serde::Deserialize)]
+            struct Shown {
+                reason: Option<Reason>,
+                parent_id: Option<ExecutionId>,
+            }
+            let mut fields = Fields(&row[1..]);
+            let facets = facets(&mut fields).ok_or(MALFORMED)?;
+            let Shown { reason, parent_id: parent } =
+                serde_json::from_slice(fields.0).map_err(|error| error.to_string())?;
+            Ok((Facets { reason, parent, ..facets }, fields.0))
         }
         Some(newer) => Err(format!("summary version {newer} is not known")),
         None => Err("the summary row is empty".to_owned()),
+    }
+}
+
+const MALFORMED: &str = "the summary row is malformed";
+
+/// A field in which empty text stands for none.
+fn optional<T: std::str::FromStr>(text: Option<&str>) -> Result<Option<T>, String> {
+    match text.ok_or(MALFORMED)? {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| MALFORMED.to_owned()),
     }
 }
 
@@ -58,7 +87,25 @@ fn facets(fields: &mut Fields<'_>) -> Option<Facets> {
     for _ in 0..fields.u16()? {
         labels.insert(fields.text()?.to_owned(), fields.text()?.to_owned());
     }
-    Some(Facets { kind, phase, name, queue, runner, labels, created_at })
+    let (reason, parent) = (None, None);
+    Some(Facets { kind, phase, name, queue, runner, labels, created_at, reason, parent })
+}
+
+impl Facets {
+    /// What a list finds a state by.
+    pub fn of(state: &State) -> Self {
+        Self {
+            kind: state.id.kind(),
+            phase: state.phase,
+            name: state.spec.name.clone(),
+            queue: state.spec.queue.clone(),
+            runner: state.runner.as_ref().map(|runner| runner.id.clone()),
+            labels: state.spec.labels.clone(),
+            created_at: state.created_at,
+            reason: state.reason,
+            parent: state.spec.parent_id,
+        }
+    }
 }
 
 impl Query {
@@ -72,6 +119,8 @@ impl Query {
             queue,
             runner,
             label,
+            reason,
+            parent,
             id_prefix,
             since,
             until,
@@ -84,6 +133,8 @@ impl Query {
             && queue.as_ref().is_none_or(|queue| *queue == facets.queue)
             && runner.as_ref().is_none_or(|runner| Some(runner) == facets.runner.as_ref())
             && label.as_ref().is_none_or(|(key, value)| facets.labels.get(key) == Some(value))
+            && reason.is_none_or(|reason| Some(reason) == facets.reason)
+            && parent.is_none_or(|parent| Some(parent) == facets.parent)
             && id_prefix.as_ref().is_none_or(|prefix| id.to_string().starts_with(prefix.as_str()))
             && since.is_none_or(|since| facets.created_at >= since)
             && until.is_none_or(|until| facets.created_at < until)
@@ -106,6 +157,8 @@ mod tests {
             runner in proptest::option::of("[a-z]{1,128}"),
             labels in proptest::collection::btree_map("[a-z]{1,9}", ".{0,128}", 0..9),
             created_at in any::<i64>(),
+            reason in proptest::option::of(prop::sample::select(Reason::ALL.to_vec())),
+            parent in proptest::option::of(any::<u128>()),
             json in proptest::collection::vec(any::<u8>(), 0..99),
         ) {
             let facets = Facets {
@@ -116,10 +169,39 @@ mod tests {
                 runner: runner.map(|r| Name::new(&r).unwrap()),
                 labels,
                 created_at: Timestamp(created_at),
+                reason,
+                parent: parent.map(|uuid| ExecutionId::new(kind, uuid)),
             };
             let mut row = Vec::new();
             encode(&mut row, &facets, &json);
             prop_assert_eq!(decode(&row), Ok((facets, json.as_slice())));
+        }
+
+        #[test]
+        fn a_row_of_the_version_before_is_read(failed in any::<bool>(), parent in any::<u128>()) {
+            let parent = ExecutionId::new(Kind::Agent, parent);
+            let reason = failed.then_some(Reason::RunnerLost);
+            let shown = serde_json::json!({"id": "x", "reason": reason, "parent_id": parent});
+            let json = shown.to_string();
+            let facets = Facets {
+                kind: Kind::Agent,
+                phase: Phase::Pending,
+                name: "n".to_owned(),
+                queue: Name::default_queue(Kind::Agent),
+                runner: None,
+                labels: BTreeMap::new(),
+                created_at: Timestamp(7),
+                reason: None,
+                parent: None,
+            };
+            let mut row = Vec::new();
+            encode(&mut row, &facets, b"");
+            // Two empty texts less.
+            row.truncate(row.len() - 2 * size_of::<u16>());
+            row[0] = OLDER;
+            row.extend_from_slice(json.as_bytes());
+            let now = Facets { reason, parent: Some(parent), ..facets };
+            prop_assert_eq!(decode(&row), Ok((now, json.as_bytes())));
         }
 
         #[test]

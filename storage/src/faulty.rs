@@ -4,7 +4,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use heartline_execution::{ExecutionId, Name, Namespace, QueueSettings, Standing, State};
 
-use crate::{Append, Error, ExecutionStore, Listing, Meta, Page, PageLimits, Query, Refusal, Used};
+use crate::{
+    Append, Counts, Error, ExecutionStore, Listing, Meta, Page, PageLimits, Query, Refusal, Used,
+};
 
 #[derive(Default)]
 struct Faults {
@@ -143,6 +145,10 @@ impl<S: ExecutionStore> ExecutionStore for FaultyStore<S> {
 
     fn list(&self, query: &Query) -> Result<Listing, Error> {
         self.read(|store| store.list(query))
+    }
+
+    fn count(&self, query: &Query) -> Result<Counts, Error> {
+        self.read(|store| store.count(query))
     }
 
     fn used(&self, namespace: &Namespace, key: &str) -> Result<Option<Used>, Error> {

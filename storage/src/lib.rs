@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use heartline_execution::{
     ExecutionId, Kind, Name, Namespace, Phase, QueueSettings, Standing, State, Timestamp,
-    event::Private,
+    event::{Private, Reason},
 };
 
 pub use faulty::FaultyStore;
@@ -76,6 +76,8 @@ pub struct Facets {
     pub runner: Option<Name>,
     pub labels: BTreeMap<String, String>,
     pub created_at: Timestamp,
+    pub reason: Option<Reason>,
+    pub parent: Option<ExecutionId>,
 }
 
 /// A new row for the lists.
@@ -202,7 +204,7 @@ pub struct PageLimits {
 }
 
 /// A filter over all executions of a namespace, newest first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)] // They are the wire's query parameters of the same names.
 pub struct Query {
     pub namespace: Namespace,
@@ -212,6 +214,8 @@ pub struct Query {
     pub queue: Option<Name>,
     pub runner: Option<Name>,
     pub label: Option<(String, String)>,
+    pub reason: Option<Reason>,
+    pub parent: Option<ExecutionId>,
     /// Text that the id starts with.
     pub id_prefix: Option<String>,
     /// Created at or after.
@@ -222,6 +226,47 @@ pub struct Query {
     pub limit: usize,
     /// Rows after (older than) this one.
     pub cursor: Option<Cursor>,
+}
+
+impl Query {
+    /// Everything of a tenant.
+    pub fn all(namespace: Namespace, limit: usize) -> Self {
+        Self {
+            namespace,
+            phase: None,
+            kind: None,
+            name: None,
+            queue: None,
+            runner: None,
+            label: None,
+            reason: None,
+            parent: None,
+            id_prefix: None,
+            since: None,
+            until: None,
+            limit,
+            cursor: None,
+        }
+    }
+}
+
+/// How many executions a list has, by phase.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// In the order of [`Phase::ALL`].
+    pub by_phase: [u64; Phase::ALL.len()],
+    /// There are at least so many: the bound on examined rows was reached.
+    pub cut: bool,
+}
+
+impl Counts {
+    /// One more in this phase.
+    pub fn add(&mut self, phase: Phase) {
+        let at = Phase::ALL.iter().position(|one| *one == phase);
+        if let Some(count) = at.and_then(|at| self.by_phase.get_mut(at)) {
+            *count += 1;
+        }
+    }
 }
 
 /// A place in a list. Its text form is opaque to clients and stable across restarts.
@@ -309,6 +354,9 @@ pub trait ExecutionStore: Send + Sync + 'static {
 
     /// A page of a list.
     fn list(&self, query: &Query) -> Result<Listing, Error>;
+
+    /// How many there are of a list's, whatever its limit and cursor.
+    fn count(&self, query: &Query) -> Result<Counts, Error>;
 
     /// What an idempotency key was used for.
     fn used(&self, namespace: &Namespace, key: &str) -> Result<Option<Used>, Error>;

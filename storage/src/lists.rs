@@ -5,12 +5,13 @@
 
 use std::{fmt, str::FromStr};
 
-use heartline_execution::{ExecutionId, Namespace, Timestamp};
+use heartline_execution::{ExecutionId, Namespace, Phase, Timestamp};
 
 use crate::{
     Cursor, Facets, Query,
     codec::{
-        Fields, ID_LEN, from_ordered, id_bytes, id_from, kind_code, ordered, phase_code, push_text,
+        Fields, ID_LEN, from_ordered, id_bytes, id_from, kind_code, ordered, phase_code, push_id,
+        push_text,
     },
     keys,
 };
@@ -26,6 +27,7 @@ enum Facet {
     Name = 4,
     Label = 5,
     Runner = 6,
+    Parent = 7,
 }
 
 /// Bytes of creation time and id at the end of each key.
@@ -45,7 +47,8 @@ fn push_place(key: &mut Vec<u8>, created_at: Timestamp, id: [u8; ID_LEN]) {
 
 /// Every index row of an execution.
 pub(crate) fn rows(namespace: &Namespace, id: ExecutionId, facets: &Facets) -> Vec<Vec<u8>> {
-    let Facets { kind, phase, name, queue, runner, labels, created_at } = facets;
+    // A reason has no index: it narrows a phase, which has one.
+    let Facets { kind, phase, name, queue, runner, labels, created_at, reason: _, parent } = facets;
     let mut rows = Vec::with_capacity(6 + labels.len());
     let mut add = |facet, value: &dyn Fn(&mut Vec<u8>)| {
         let mut key = prefix(namespace, facet);
@@ -66,6 +69,9 @@ pub(crate) fn rows(namespace: &Namespace, id: ExecutionId, facets: &Facets) -> V
     }
     if let Some(runner) = runner {
         add(Facet::Runner, &|key| push_text(key, runner.as_str()));
+    }
+    if let Some(parent) = parent {
+        add(Facet::Parent, &|key| push_id(key, *parent));
     }
     rows
 }
@@ -116,7 +122,10 @@ impl Walk {
     pub(crate) fn plan(query: &Query) -> Self {
         let ns = &query.namespace;
         let mut key;
-        if let Some((label, value)) = &query.label {
+        if let Some(parent) = query.parent {
+            key = prefix(ns, Facet::Parent);
+            push_id(&mut key, parent);
+        } else if let Some((label, value)) = &query.label {
             key = prefix(ns, Facet::Label);
             push_text(&mut key, label);
             push_text(&mut key, value);
@@ -141,6 +150,13 @@ impl Walk {
         } else {
             key = prefix(ns, Facet::All);
         }
+        Self::bounded(key, query)
+    }
+
+    /// Along the rows of one phase.
+    pub(crate) fn of_phase(phase: Phase, query: &Query) -> Self {
+        let mut key = prefix(&query.namespace, Facet::Phase);
+        key.push(phase_code(phase));
         Self::bounded(key, query)
     }
 
@@ -225,7 +241,7 @@ impl FromStr for Cursor {
 mod tests {
     use std::{cmp::Reverse, collections::BTreeMap};
 
-    use heartline_execution::{Kind, Name, Phase};
+    use heartline_execution::{Kind, Name};
     use proptest::prelude::*;
 
     use super::*;
@@ -239,6 +255,8 @@ mod tests {
             runner: None,
             labels: BTreeMap::new(),
             created_at: Timestamp(created_at),
+            reason: None,
+            parent: None,
         }
     }
 

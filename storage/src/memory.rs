@@ -15,8 +15,8 @@ use heartline_execution::{
 
 use crate::fence::Fence;
 use crate::{
-    Append, Cursor, Error, ExecutionStore, FORMAT, Facets, Idempotency, Listing, Meta, Page,
-    PageLimits, Query, Record, Refusal, Row, Stored, Used, reads::Filling, search::order,
+    Append, Counts, Cursor, Error, ExecutionStore, FORMAT, Facets, Idempotency, Listing, Meta,
+    Page, PageLimits, Query, Record, Refusal, Row, Stored, Used, reads::Filling, search::order,
     snapshot::decode_state,
 };
 
@@ -251,6 +251,20 @@ impl ExecutionStore for MemoryStore {
         matching.truncate(limit);
         let next = matching.last().filter(|_| more).map(|(place, _)| *place);
         Ok(Listing { rows: matching.into_iter().map(|(_, row)| row).collect(), next })
+    }
+
+    fn count(&self, query: &Query) -> Result<Counts, Error> {
+        let disk = self.disk()?;
+        let mut counts = Counts::default();
+        for ((namespace, id), log) in &disk.logs {
+            if let Some((facets, _)) = &log.summary
+                && *namespace == query.namespace
+                && query.matches(*id, facets)
+            {
+                counts.add(facets.phase);
+            }
+        }
+        Ok(counts)
     }
 
     fn used(&self, namespace: &Namespace, key: &str) -> Result<Option<Used>, Error> {

@@ -15,8 +15,8 @@ use heartline_execution::{ExecutionId, Name, Namespace, QueueSettings, Standing,
 use rocksdb::DB;
 
 use crate::{
-    Append, Error, ExecutionStore, Listing, Meta, OpenError, Page, PageLimits, Query, Refusal,
-    Used,
+    Append, Counts, Error, ExecutionStore, Listing, Meta, OpenError, Page, PageLimits, Query,
+    Refusal, Used,
     codec::id_from,
     commit::{Writer, decode_used},
     disk, keys,
@@ -223,6 +223,10 @@ impl ExecutionStore for RocksStore {
 
     fn list(&self, query: &Query) -> Result<Listing, Error> {
         self.read(|db| Reader::of(db)?.list(query))
+    }
+
+    fn count(&self, query: &Query) -> Result<Counts, Error> {
+        self.read(|db| Reader::of(db)?.count(query))
     }
 
     fn used(&self, namespace: &Namespace, key: &str) -> Result<Option<Used>, Error> {

@@ -1,7 +1,7 @@
 //! Answering a list query from the indexes.
 
 use crate::{
-    Cursor, Error, Facets, Listing, Query, Row,
+    Counts, Cursor, Error, Facets, Listing, Query, Row,
     codec::{Fields, id_bytes},
     facets,
     keys::{self, About},
@@ -9,11 +9,14 @@ use crate::{
     reads::{Reader, failed},
 };
 use bytes::Bytes;
-use heartline_execution::ExecutionId;
+use heartline_execution::{ExecutionId, Phase};
 
 /// The most rows one call looks at, so that a filter that matches little cannot hold a thread; the
 /// caller goes on from [`Listing::next`].
 pub const MAX_EXAMINED: usize = 10_000;
+
+/// The most index rows of one phase that are counted: nothing but their keys is read.
+pub(crate) const MAX_COUNTED: usize = 100_000;
 
 /// From this many digits on, an id prefix is worth a walk over ids: of a UUIDv7 they cover about
 /// four hours.
@@ -79,6 +82,58 @@ impl Reader<'_> {
         Ok(listing)
     }
 
+    /// How many there are of a list's.
+    pub(crate) fn count(&self, query: &Query) -> Result<Counts, Error> {
+        let query = &Query { cursor: None, limit: 1, ..query.clone() };
+        if *query == Query::within(query) { self.count_keys(query) } else { self.count_rows(query) }
+    }
+
+    /// Where nothing but the time of creation is asked for the index says all.
+    fn count_keys(&self, query: &Query) -> Result<Counts, Error> {
+        let mut counts = Counts::default();
+        for (phase, count) in Phase::ALL.into_iter().zip(&mut counts.by_phase) {
+            let Walk { from, to } = Walk::of_phase(phase, query);
+            if query.phase.is_some_and(|wanted| wanted != phase) || from >= to {
+                continue;
+            }
+            let mut index = self.iterate(self.families.lists, from, to);
+            index.seek_to_first();
+            while index.valid() && *count < MAX_COUNTED as u64 {
+                *count += 1;
+                index.next();
+            }
+            counts.cut |= index.valid();
+            index.status().map_err(failed)?;
+        }
+        Ok(counts)
+    }
+
+    fn count_rows(&self, query: &Query) -> Result<Counts, Error> {
+        let mut counts = Counts::default();
+        let Walk { from, to } = Walk::plan(query);
+        if from >= to {
+            return Ok(counts);
+        }
+        let mut index = self.iterate(self.families.lists, from, to);
+        index.seek_to_first();
+        for _ in 0..MAX_EXAMINED {
+            let Some(place) = index.key().and_then(lists::place) else {
+                index.status().map_err(failed)?;
+                return Ok(counts);
+            };
+            let key = keys::about(&query.namespace, About::Summary, place.id);
+            if let Some(row) = self.get(self.families.executions, &key)? {
+                let (facets, _) = facets::decode(&row).map_err(|what| corrupt(place.id, what))?;
+                if query.matches(place.id, &facets) {
+                    counts.add(facets.phase);
+                }
+            }
+            index.next();
+        }
+        counts.cut = index.valid();
+        Ok(counts)
+    }
+
     /// Walks over the ids themselves where few have the prefix; `None` where it does not pay.
     fn by_id_prefix(&self, query: &Query) -> Result<Option<Listing>, Error> {
         let Some((from, to)) = query.id_prefix.as_deref().and_then(ids_with_prefix) else {
@@ -140,6 +195,14 @@ impl Reader<'_> {
     fn row(&self, query: &Query, found: Found) -> Result<Row, Error> {
         let head = self.last_seq(&query.namespace, found.id)?.unwrap_or(0);
         Ok(Row { id: found.id, json: found.json, head })
+    }
+}
+
+impl Query {
+    /// The part of it that index rows of phases can answer.
+    fn within(query: &Self) -> Self {
+        let Self { namespace, phase, since, until, limit, .. } = query.clone();
+        Self { phase, since, until, ..Self::all(namespace, limit) }
     }
 }
 

@@ -2,10 +2,12 @@
 
 mod story;
 
-use heartline_execution::{ExecutionId, Kind, Name, Phase, QueueLimits, QueueSettings, Timestamp};
+use heartline_execution::{
+    ExecutionId, Kind, Name, Phase, QueueLimits, QueueSettings, Timestamp, event::Reason,
+};
 use heartline_storage::{
-    Append, Cursor, Error, ExecutionStore, FaultyStore, MemoryStore, Options, PageLimits, Query,
-    Refusal, RocksStore,
+    Append, Counts, Cursor, Error, ExecutionStore, FaultyStore, MemoryStore, Options, PageLimits,
+    Query, Refusal, RocksStore,
 };
 use story::{ALL, Story, commit, everything, keyed, labels, live};
 
@@ -333,6 +335,7 @@ fn population(store: &dyn ExecutionStore) -> Vec<Story> {
             2 => labels(&[("team", ""), ("te", "amx")]),
             _ => labels(&[]),
         };
+        story.spec.parent_id = stories.get(3).filter(|_| n % 5 == 4).map(|story: &Story| story.id);
         commit(store, story.create());
         if n % 3 != 0 {
             commit(store, story.start(["r", "rr"][n as usize % 2]));
@@ -404,6 +407,14 @@ fn a_list_by_any_facets_is_what_a_filter_over_all_would_give(fixture: impl Fixtu
             Box::new(|q: &mut Query| q.label = Some(("te".to_owned(), "amx".to_owned()))),
         ],
         vec![
+            Box::new(|q: &mut Query| q.reason = Some(Reason::RunnerError)),
+            Box::new(|q: &mut Query| q.reason = Some(Reason::RunnerLost)),
+        ],
+        vec![
+            Box::new(|q: &mut Query| q.parent = Some(stories[3].id)),
+            Box::new(|q: &mut Query| q.parent = Some(stories[4].id)),
+        ],
+        vec![
             Box::new(move |q: &mut Query| q.id_prefix = prefix(4, 36)),
             Box::new(move |q: &mut Query| q.id_prefix = prefix(5, 35)),
             Box::new(move |q: &mut Query| q.id_prefix = prefix(5, 6)),
@@ -428,6 +439,11 @@ fn a_list_by_any_facets_is_what_a_filter_over_all_would_give(fixture: impl Fixtu
                 set_other(&mut query);
                 let expected: Vec<_> =
                     stories.iter().rev().filter(|s| wanted(&query, s)).map(|s| s.id).collect();
+                let mut counts = Counts::default();
+                for story in stories.iter().filter(|story| wanted(&query, story)) {
+                    counts.add(story.state.as_ref().unwrap().phase);
+                }
+                assert_eq!(store.count(&query).unwrap(), counts, "{query:?}");
                 for limit in [1, 7, 1_000] {
                     assert_eq!(listed(store, &query, limit), expected, "{query:?}");
                 }
@@ -447,6 +463,8 @@ fn wanted(query: &Query, story: &Story) -> bool {
         && query.queue.as_ref().is_none_or(|queue| *queue == state.spec.queue)
         && query.runner.as_ref().is_none_or(|wanted| Some(wanted) == runner)
         && query.label.as_ref().is_none_or(|(k, v)| state.spec.labels.get(k) == Some(v))
+        && query.reason.is_none_or(|reason| state.reason == Some(reason))
+        && query.parent.is_none_or(|parent| state.spec.parent_id == Some(parent))
         && query.id_prefix.as_ref().is_none_or(|p| story.id.to_string().starts_with(p.as_str()))
         && query.since.is_none_or(|since| state.created_at >= since)
         && query.until.is_none_or(|until| state.created_at < until)

@@ -135,6 +135,7 @@ async fn lists_filter_and_go_on_by_cursor() {
     assert_eq!(listed("label=n:3").await.0, [ids[1].clone()]);
     assert_eq!(listed("name=n4&phase=pending&kind=agent").await.0, [ids[0].clone()]);
     assert_eq!(listed(&format!("id_prefix={}", ids[2])).await.0, [ids[2].clone()]);
+    assert!(listed("reason=runner_lost").await.0.is_empty());
     assert!(listed("until=2001-01-01T00:00:00Z").await.0.is_empty());
     assert_eq!(listed("since=2001-01-01T00:00:00Z").await.0.len(), 5);
 }
@@ -372,13 +373,30 @@ async fn operators_see_queues_runners_figures_and_the_description() {
 }
 
 #[tokio::test]
-async fn the_page_runs_nothing_and_is_framed_by_nobody() {
+async fn the_page_runs_nothing_that_is_inline_and_is_framed_by_nobody() {
     let server = Server::start();
     let page = raw::get(server.address, "/").await;
     assert_eq!(page.status, 200);
     assert!(page.headers["content-security-policy"].starts_with("default-src 'none'"));
     assert_eq!(page.headers["x-frame-options"], "DENY");
-    assert!(page.text().contains("There is no dashboard yet") && !page.text().contains("<script"));
+    let text = page.text();
+    let built = text.contains("/assets/");
+    assert!(built || text.contains("built without its dashboard"), "{text}");
+    assert!(!text.contains("<style") && !text.contains("style=") && !text.contains("<script>"));
+    for other in ["/executions/aex_1", "/queues", "/queues/q", "/runners/r", "/supervisor?x=1"] {
+        assert_eq!(raw::get(server.address, other).await.text(), text, "{other}");
+    }
+    let missing = raw::get(server.address, "/assets/none.js").await;
+    assert_eq!((missing.status, &missing.json()["code"]), (404, &json!("route_not_found")));
+    let script = text.split("src=\"").nth(1).and_then(|rest| rest.split('"').next());
+    if let Some(script) = script {
+        let headers = ["accept-encoding: br, gzip"];
+        let request = raw::request(server.address, "GET", script, &headers, b"");
+        let script = raw::send(server.address, &request).await;
+        assert_eq!(script.headers["content-encoding"], "br");
+        assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
+        assert!(script.headers["cache-control"].contains("immutable"));
+    }
     let head =
         raw::send(server.address, &raw::request(server.address, "HEAD", "/", &[], b"")).await;
     assert_eq!((head.status, head.body.len()), (200, 0));

@@ -384,3 +384,61 @@ async fn the_echo_is_there_only_when_it_is_asked_for() {
         assert_eq!(socket.message().await, message);
     }
 }
+
+#[tokio::test]
+async fn a_resource_is_shown_as_get_shows_it_and_again_when_it_has_changed() {
+    let server = Server::start();
+    let mut socket = Socket::open(&server, "").await;
+    let parent = server.create(json!({"queue": "q"})).await;
+    server.create(json!({"parent_id": parent, "queue": "other"})).await;
+    for (id, path) in [
+        "/v1/executions/counts?queue=q".to_owned(),
+        format!("/v1/executions/counts?parent={parent}"),
+        format!("/v1/executions/{parent}/explain"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        socket.say(json!({"op": "subscribe", "id": id, "resource": path})).await;
+        let begun = json!({"op": "subscribed", "id": id, "resource": path});
+        assert_eq!(socket.next().await, begun);
+        let shown = socket.next().await;
+        assert_eq!((&shown["op"], &shown["id"]), (&json!("resource"), &json!(id)));
+        let body = server.get(&path).await;
+        // What it explains has a clock in it.
+        let same = if id == 2 { "cause" } else { "counts" };
+        assert_eq!(shown["body"][same], body[same], "{path}");
+        if id < 2 {
+            assert_eq!(
+                body,
+                json!({"exact": true, "counts": {
+                    "pending": 1, "in_progress": 0, "waiting": 0,
+                    "completed": 0, "failed": 0, "cancelled": 0,
+                }})
+            );
+            socket.say(json!({"op": "unsubscribe", "id": id})).await;
+            assert_eq!(socket.next().await["op"], "unsubscribed");
+        }
+    }
+    socket.say(json!({"op": "unsubscribe", "id": 2})).await;
+    let _frames = socket.until("unsubscribed").await;
+
+    socket.say(json!({"op": "subscribe", "id": "c", "resource": "/v1/executions/counts"})).await;
+    assert_eq!(socket.until("resource").await[1]["body"]["counts"]["pending"], 2);
+    server.post(&format!("/v1/executions/{parent}/cancel"), &json!({}), 200).await;
+    let counts = socket.next().await["body"]["counts"].take();
+    assert_eq!((&counts["pending"], &counts["cancelled"]), (&json!(1), &json!(1)));
+
+    for (path, code) in [
+        ("/v1/queues/none", "queue_not_found"),
+        ("/v1/runners/none", "runner_not_found"),
+        ("/v1/executions/counts?phse=failed", "invalid_query"),
+        ("/v1/queues?x=1", "invalid_query"),
+        ("/metrics", "route_not_found"),
+        ("/v1/executions/aex_01981f000000700080000000000000ab/explain", "execution_not_found"),
+    ] {
+        socket.say(json!({"op": "subscribe", "id": path, "resource": path})).await;
+        let told = socket.until("error").await.pop().expect("an error");
+        assert_eq!((&told["id"], &told["problem"]["code"]), (&json!(path), &json!(code)));
+    }
+}

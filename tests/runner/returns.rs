@@ -178,6 +178,13 @@ async fn a_runner_that_drains_finishes_what_it_has_and_leaves_in_peace() {
     assert_eq!(socket.closed().await, 1000);
     let view = server.get(&format!("/v1/executions/{left}")).await;
     assert_eq!(view["phase"], "pending");
+    // It is not missed: nobody is told that it is late, or lost.
+    drop(socket);
+    let began = Instant::now();
+    while server.get("/v1/runners").await["runners"] != json!([]) {
+        assert!(began.elapsed() < BOUND, "it is still shown");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]

@@ -173,3 +173,45 @@ async fn what_is_not_held_is_revoked_and_an_empty_heartbeat_is_a_sign_of_life() 
     socket.say(json!({"op": "heartbeat", "id": 1, "executions": []})).await;
     assert_eq!(socket.answer(&json!(1)).await, json!({"op": "ack", "id": 1}));
 }
+
+#[tokio::test]
+async fn a_heartbeat_is_acknowledged_when_all_its_progress_is_durable_and_refused_once() {
+    let server = Server::start();
+    let (mut socket, _) = Socket::register(&server, "r", &["agents"], 20).await;
+    let mut beats = Vec::new();
+    for _ in 0..20 {
+        server.create(json!({})).await;
+        let lease = socket.until("lease").await;
+        let beat = json!({"execution": lease["execution"]["id"], "lease": lease["lease"], "progress": {"message": "on"}});
+        beats.push(beat);
+    }
+    socket.say(json!({"op": "heartbeat", "id": "all", "executions": beats})).await;
+    assert_eq!(socket.answer(&json!("all")).await["op"], "ack");
+    for beat in &beats {
+        let id = beat["execution"].as_str().unwrap();
+        let view = server.get(&format!("/v1/executions/{id}")).await;
+        assert_eq!(view["progress"]["message"], "on", "{view}");
+    }
+    // Those that do not exist are each told, and the frame is refused once.
+    let foreign = |n: u32| {
+        json!({
+            "execution": format!("aex_01981f00000070008000000000000{n:03x}"), "lease": beats[0]["lease"],
+            "progress": {"message": "on"},
+        })
+    };
+    let wrong = [foreign(1), beats[0].clone(), foreign(2)];
+    socket.say(json!({"op": "heartbeat", "id": "some", "executions": wrong})).await;
+    let refused = socket.answer(&json!("some")).await;
+    assert_eq!(refused["problem"]["code"], "execution_not_found", "{refused}");
+    let second = socket.until("error").await;
+    assert_eq!(
+        (&second["id"], &second["problem"]["code"]),
+        (&json!(null), &refused["problem"]["code"])
+    );
+    socket.say(json!({"op": "drain", "id": "after"})).await;
+    let mut answers = Vec::new();
+    while answers.last().is_none_or(|frame: &serde_json::Value| frame["id"] != "after") {
+        answers.push(socket.next().await);
+    }
+    assert!(answers.iter().all(|frame| frame["id"] != "some"), "{answers:?}");
+}

@@ -115,7 +115,7 @@ impl Server {
         self.generations += 1;
         Actor {
             generation: self.generations,
-            facets: state.as_ref().map(facets),
+            facets: state.as_ref().map(Facets::of),
             state,
             pulse: self.board.pulse(id),
             feed,
@@ -146,8 +146,13 @@ impl Server {
         }
         let state = self.load(env, &ask.namespace, ask.id).ok_or(Err(Refused::NotFound))?;
         if state.phase.is_terminal() {
-            let context =
-                Context { id: ask.id, now: env.now, random: 0.0, state_limit: usize::MAX };
+            let context = Context {
+                id: ask.id,
+                now: env.now,
+                random: 0.0,
+                state_limit: usize::MAX,
+                after: None,
+            };
             let decided = decide(Some(&state), ask.command.clone(), &context);
             let silent = decided.as_ref().map_or(true, |decision| decision.events.is_empty());
             env.checks.claim(Invariant::B, silent, || format!("{}: not final", ask.id));
@@ -194,6 +199,7 @@ impl Server {
             now: env.now.plus(ahead),
             random: env.chance.unit(),
             state_limit: env.settings.state_bytes,
+            after: None,
         };
         let command = with_newest_signs(&actor, ask.command.clone());
         let (command, spoilt) = spoil(env, &actor, command);
@@ -305,7 +311,7 @@ impl Server {
         }
         let standing = lifecycle.then(|| state.standing());
         let summary = lifecycle.then(|| {
-            let after = facets(state);
+            let after = Facets::of(state);
             let before = actor.facets.replace(after.clone());
             let signs = actor.pulse.as_ref().map(|p| p.signs()).unwrap_or_default();
             let json = serde_json::to_vec(&state.execution(signs)).expect("plain JSON");
@@ -522,18 +528,6 @@ fn spoke(events: &[Event]) -> bool {
 pub(super) fn note_report(env: &mut Env, ask: &Ask, answer: &Result<Reply, Rejection>) {
     if let (Command::ReportProgress { lease, progress }, Ok(_)) = (&ask.command, answer) {
         env.checks.reported(ask.id, *lease, progress);
-    }
-}
-
-fn facets(state: &State) -> Facets {
-    Facets {
-        kind: state.id.kind(),
-        phase: state.phase,
-        name: state.spec.name.clone(),
-        queue: state.spec.queue.clone(),
-        runner: state.runner.as_ref().map(|r| r.id.clone()),
-        labels: state.spec.labels.clone(),
-        created_at: state.created_at,
     }
 }
 

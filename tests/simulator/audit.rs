@@ -278,20 +278,7 @@ impl World {
         let mut cursor: Option<Cursor> = None;
         let mut listed = Vec::new();
         loop {
-            let query = Query {
-                namespace: namespace.clone(),
-                phase: Some(phase),
-                kind: None,
-                name: None,
-                queue: None,
-                runner: None,
-                label: None,
-                id_prefix: None,
-                since: None,
-                until: None,
-                limit: 7,
-                cursor,
-            };
+            let query = Query { phase: Some(phase), cursor, ..Query::all(namespace.clone(), 7) };
             let page = match self.env.disk.store().list(&query) {
                 Ok(page) => page,
                 Err(error) => {

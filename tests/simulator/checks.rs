@@ -471,6 +471,8 @@ impl Checks {
                             };
                             shadow.is_some_and(|s| s.asked_seq == *seq && named != Some(*seq))
                         }
+                        // Nobody here sends a command before the one before it is answered.
+                        Rejection::OutOfOrder { .. } => false,
                         Rejection::NotDue
                         | Rejection::SeqMismatch { of: Condition::Head, .. }
                         | Rejection::Invalid { .. }

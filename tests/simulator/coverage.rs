@@ -140,6 +140,7 @@ impl Coverage {
             Rejection::Unknown => "unknown",
             Rejection::Terminal { .. } => "terminal",
             Rejection::LeaseSuperseded { .. } => "lease_superseded",
+            Rejection::OutOfOrder { .. } => "out_of_order",
             Rejection::NotClaimable { .. } => "not_claimable",
             Rejection::NotWaiting { .. } => "not_waiting",
             Rejection::NotCancelling => "not_cancelling",

@@ -132,7 +132,8 @@ impl Server {
             detached: false,
             epoch: None,
         };
-        let context = Context { id, now: env.now, random: 0.0, state_limit: usize::MAX };
+        let context =
+            Context { id, now: env.now, random: 0.0, state_limit: usize::MAX, after: None };
         match decide(Some(state), ask.command.clone(), &context) {
             Ok(decision) if !decision.events.is_empty() => self.append(env, actor, decision, ask),
             // Nothing new in it, or its lease has ended.

@@ -4,23 +4,20 @@
 //! This takes a network of one's own, in which what comes from one address is thrown away: a second
 //! process of this test, for which root and `ip` are needed.
 
-use std::{
-    env,
-    process::Command,
-    time::{Duration, Instant},
-};
+mod network;
+
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::{net::TcpSocket, time::timeout};
 
+use self::network::ip;
 use super::{
     api::{Api, Lease, Request},
     server::{PATIENCE, Site},
     stalled::{Socket, listen, text},
 };
 
-/// Set in the process that has a network of its own.
-const INSIDE: &str = "STREAM_TEST_OWN_NETWORK";
 /// Where the watcher is that goes away. All of 127.0.0.0/8 is here.
 const FAR: &str = "127.0.0.2:0";
 const NAME: &str = "a_watcher_whose_packets_are_lost_is_given_up_and_delays_nobody";
@@ -31,38 +28,6 @@ const USER_TIMEOUT: Duration = Duration::from_secs(2);
 const SLACK: Duration = Duration::from_secs(4);
 /// Events measured before the watcher is lost, and while it is.
 const EVENTS: u64 = 100;
-
-fn ip(arguments: &str) -> Result<(), String> {
-    let output = Command::new("ip").args(arguments.split(' ')).output();
-    let output = output.map_err(|error| format!("ip: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!("ip {arguments}: {}", String::from_utf8_lossy(&output.stderr).trim()))
-}
-
-/// Runs this test in a network of its own; the reason where that cannot be.
-fn run_inside() -> Result<(), String> {
-    if !rustix::process::geteuid().is_root() {
-        return Err("only root may make a network".to_owned());
-    }
-    let can = Command::new("unshare").args(["--net", "ip", "link", "set", "lo", "up"]).output();
-    let can = can.map_err(|error| format!("unshare: {error}"))?;
-    if !can.status.success() {
-        return Err(String::from_utf8_lossy(&can.stderr).trim().to_owned());
-    }
-    let test = env::current_exe().expect("this test is a program");
-    let name = format!("{}::{NAME}", module_path!().split_once("::").expect("in a module").1);
-    let inside = Command::new("unshare")
-        .arg("--net")
-        .arg(test)
-        .args([&name, "--exact", "--nocapture"])
-        .env(INSIDE, "1")
-        .status()
-        .expect("unshare was there a moment ago");
-    assert!(inside.success(), "in its own network: {inside}");
-    Ok(())
-}
 
 async fn open(site: &Site, execution: &str, from: &str) -> Socket {
     let socket = TcpSocket::new_v4().expect("a socket");
@@ -96,7 +61,6 @@ async fn feed(api: &Api, figure: &str) -> u64 {
 }
 
 async fn inside() {
-    ip("link set lo up").expect("it is this network's own");
     let site = Site::new()
         .with("HEARTLINE_WEBSOCKET_USER_TIMEOUT", format!("{}s", USER_TIMEOUT.as_secs()))
         .with("HEARTLINE_WEBSOCKET_PING_INTERVAL", format!("{}s", PING.as_secs()));
@@ -133,11 +97,5 @@ async fn inside() {
 
 #[tokio::test]
 async fn a_watcher_whose_packets_are_lost_is_given_up_and_delays_nobody() {
-    if env::var_os(INSIDE).is_some() {
-        return inside().await;
-    }
-    let running = tokio::task::spawn_blocking(run_inside);
-    if let Err(reason) = running.await.expect("it goes well inside") {
-        eprintln!("SKIPPED {NAME}: {reason}");
-    }
+    network::with_its_own(module_path!(), NAME, inside()).await;
 }

@@ -35,6 +35,9 @@ described! {
         runner: Option<String>,
         /// `key:value`.
         label: Option<String>,
+        reason: Option<String>,
+        /// An execution's id: its children.
+        parent: Option<String>,
         id_prefix: Option<String>,
         since: Option<String>,
         until: Option<String>,
@@ -57,6 +60,15 @@ described! {
         limit: Option<u64>,
         /// `status` shows the lifecycle events beside the rows.
         view: Option<ViewName>,
+    }
+
+    /// Watch a resource: the body that `GET` gives, now and whenever it has changed.
+    SubscribeResource {
+        id: Value,
+        /// `/v1/queues`, `/v1/queues/NAME`, `/v1/runners`, `/v1/runners/ID`, `/v1/supervisor`,
+        /// `/v1/executions/ID/explain`, or `/v1/executions/counts` with the filter of a list as its
+        /// query.
+        resource: String,
     }
 
     /// End a subscription.
@@ -97,6 +109,18 @@ described! {
     SubscribedList {
         id: Value,
         limit: u64,
+    }
+
+    /// A subscription to a resource has begun.
+    SubscribedResource {
+        id: Value,
+        resource: String,
+    }
+
+    /// The body of a resource as it is now; at most one a second.
+    ResourceFrame {
+        id: Value,
+        body: Value,
     }
 
     /// A subscription was ended by the client.
@@ -380,12 +404,15 @@ messages! {
     WATCH Watching {
         Client "subscribe" Subscribe,
         Client "subscribe" SubscribeList,
+        Client "subscribe" SubscribeResource,
         Client "unsubscribe" Unsubscribe,
         Client "ping" Ping,
         Client "pong" Pong,
         Server "hello" Hello,
         Server "subscribed" Subscribed,
         Server "subscribed" SubscribedList,
+        Server "subscribed" SubscribedResource,
+        Server "resource" ResourceFrame,
         Server "unsubscribed" Unsubscribed,
         Server "snapshot" Snapshot,
         Server "event" EventFrame,
@@ -534,10 +561,9 @@ pub(crate) fn document(config: &Config) -> Bytes {
             "title": "Runners",
             "description": format!(
                 "Messages of at most {} bytes. Operations may be sent without waiting; those of one \
-                 execution are taken in order, and each id is answered once: after the commit, but \
-                 for a heartbeat, whose signs of life are not written down. A batch that is refused \
-                 for the moment (503) and overtaken by a later one of its lease counts as a repeat \
-                 when it comes again: have one batch of a lease under way at a time. A \
+                 execution are taken in order, and each id is answered once, after the commit. Where a \
+                 batch is refused for the moment (503), whatever was sent after it under its lease is \
+                 refused with `out_of_order`: send all of it again, in order. A \
                  socket that closes without having drained starts a grace of {}, in which the runner \
                  may return with its session and keep its leases. Close codes as for watchers.",
                 websocket.message_bytes,

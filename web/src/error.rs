@@ -67,6 +67,7 @@ codes! {
     NotAcceptable = 406 "not_acceptable" "None of the accepted media types is served here";
     RequestTimeout = 408 "request_timeout" "The request did not arrive in time";
     LeaseSuperseded = 409 "lease_superseded" "The lease is not the current one";
+    OutOfOrder = 409 "out_of_order" "A batch that was sent before this was not taken";
     ExecutionTerminal = 409 "execution_terminal" "The execution is over";
     ExecutionExists = 409 "execution_exists" "The execution exists already";
     NotTerminal = 409 "not_terminal" "The execution is not over";
@@ -125,6 +126,9 @@ struct Body<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
     errors: &'a [FieldError],
+    /// The header, for those who get no headers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u32>,
 }
 
 impl Problem {
@@ -180,6 +184,7 @@ impl Problem {
             detail: &self.detail,
             request_id,
             errors: &self.errors,
+            retry_after: self.retry_after,
         };
         serde_json::to_vec(&body).expect("a problem is plain JSON")
     }
@@ -243,6 +248,7 @@ impl From<Rejection> for Problem {
             Rejection::Unknown => Code::ExecutionNotFound,
             Rejection::Terminal { .. } => Code::ExecutionTerminal,
             Rejection::LeaseSuperseded { .. } => Code::LeaseSuperseded,
+            Rejection::OutOfOrder { .. } => Code::OutOfOrder,
             Rejection::NotClaimable { .. } => Code::NotClaimable,
             Rejection::NotWaiting { .. } => Code::NotWaiting,
             Rejection::NotCancelling => Code::NotCancelling,

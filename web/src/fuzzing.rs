@@ -46,8 +46,8 @@ pub fn query(bytes: &[u8]) {
 
 fn read(text: &str) -> Result<(), Problem> {
     let known = [
-        "after", "limit", "view", "wait", "snapshot", "phase", "name", "queue", "runner", "since",
-        "until", "cursor",
+        "after", "limit", "view", "wait", "snapshot", "phase", "reason", "name", "queue", "runner",
+        "since", "until", "cursor",
     ];
     let params = Params::parse(text, &known)?;
     params.number("after", 0, SEQ_MAX)?;
@@ -55,18 +55,18 @@ fn read(text: &str) -> Result<(), Problem> {
     params.get::<Span>("wait")?;
     params.flag("snapshot")?;
     let query = Query {
-        namespace: Namespace::default_namespace(),
         phase: params.get("phase")?,
-        kind: None,
+        reason: params.get("reason")?,
         name: params.text("name").map(str::to_owned),
         queue: params.get("queue")?,
         runner: params.get("runner")?,
-        label: None,
-        id_prefix: None,
         since: params.get("since")?,
         until: params.get("until")?,
-        limit: params.number("limit", 1, LIMIT_MAX)?.unwrap_or(1) as usize,
         cursor: params.get("cursor")?,
+        ..Query::all(
+            Namespace::default_namespace(),
+            params.number("limit", 1, LIMIT_MAX)?.unwrap_or(1) as usize,
+        )
     };
     let spelt = query.cursor.map(|cursor| cursor.to_string());
     assert_eq!(spelt.as_deref(), params.text("cursor"), "a cursor has one spelling");

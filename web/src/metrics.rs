@@ -32,6 +32,7 @@ routes! {
     Cancelled = "/v1/executions/{id}/cancelled",
     Claim = "/v1/queues/{queue}/claim",
     Executions = "/v1/executions",
+    Counts = "/v1/executions/counts",
     Execution = "/v1/executions/{id}",
     Explain = "/v1/executions/{id}/explain",
     Cancel = "/v1/executions/{id}/cancel",

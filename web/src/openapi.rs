@@ -24,7 +24,7 @@ use crate::{
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
-        executions::create, executions::list, executions::get, executions::update, executions::purge,
+        executions::create, executions::list, executions::count, executions::get, executions::update, executions::purge,
         events::read, stream::read, stream::head,
         streams::create, streams::append, streams::read, streams::head, streams::delete,
         person::explain, person::cancel, person::resume, person::retry,
@@ -34,7 +34,7 @@ use crate::{
         operations::livez, operations::readyz, operations::metrics, operations::openapi,
         operations::asyncapi,
     ),
-    components(schemas(schema::Problem, schema::FieldError, schema::ViewName, schema::Phase, schema::Kind, schema::ExecutionId, schema::Name, schema::Instant, schema::Duration)),
+    components(schemas(schema::Problem, schema::FieldError, schema::ViewName, schema::Phase, schema::Reason, schema::Kind, schema::ExecutionId, schema::Name, schema::Instant, schema::Duration)),
     tags(
         (name = "executions", description = "The person's side"),
         (name = "events", description = "The log"),

@@ -30,6 +30,24 @@ pub(crate) enum Kind {
     Workflow,
 }
 
+/// Why a phase was entered.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reason {
+    RunnerError,
+    DefinitionInvalid,
+    ScheduleToStartTimeout,
+    StartToCloseTimeout,
+    ScheduleToCloseTimeout,
+    HeartbeatTimeout,
+    ProgressTimeout,
+    WaitingTimeout,
+    RunnerLost,
+    CancelRequested,
+    CancelTimeout,
+    SupervisorGaveUp,
+}
+
 /// Where an execution is in its life; the last three are final.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -230,6 +248,23 @@ described! {
     Listed {
         executions: Vec<Execution>,
         next_cursor: Option<String>,
+    }
+
+    /// How many executions a list has.
+    Counted {
+        counts: ByPhase,
+        /// Whether it is just so many, or at least: of long lists only a part is looked at.
+        exact: bool,
+    }
+
+    /// A number for each phase.
+    ByPhase {
+        pending: u64,
+        in_progress: u64,
+        waiting: u64,
+        completed: u64,
+        failed: u64,
+        cancelled: u64,
     }
 
     /// An entry of an execution's log.
@@ -465,6 +500,8 @@ described! {
         request_id: String,
         #[serde(default)]
         errors: Vec<FieldError>,
+        /// Seconds after which another try makes sense, where the server knows; as `Retry-After`.
+        retry_after: Option<u32>,
     }
 }
 
@@ -503,6 +540,7 @@ mod tests {
     fn a_real_execution_is_as_described() {
         let id = ExecutionId::new(Kind::Agent, 7);
         let context = heartline_execution::decide::Context {
+            after: None,
             id,
             now: Timestamp(1),
             random: 0.0,

@@ -35,20 +35,7 @@ pub(crate) fn found(store: &dyn ExecutionStore) -> Result<Found, StoreError> {
     let mut paths = HashSet::new();
     let mut cursor = None;
     loop {
-        let listing = store.list(&Query {
-            namespace: namespace(),
-            phase: None,
-            kind: None,
-            name: None,
-            queue: None,
-            runner: None,
-            label: None,
-            id_prefix: None,
-            since: None,
-            until: None,
-            limit: LIST,
-            cursor,
-        })?;
+        let listing = store.list(&Query { cursor, ..Query::all(namespace(), LIST) })?;
         for row in listing.rows {
             // Newest first, so that whoever comes later with the same path is the older one.
             match load(store, row.id)? {
@@ -150,6 +137,8 @@ pub(crate) fn summary(state: &State, now: Timestamp) -> Summary {
         runner: None,
         labels: Default::default(),
         created_at: now,
+        reason: None,
+        parent: None,
     };
     let json = serde_json::to_vec(&state.config).expect("a configuration is plain JSON");
     Summary { json: json.into(), facets, before: None }

@@ -108,20 +108,7 @@ fn a_late_reader_of_a_finished_execution_gets_the_log_and_the_end() {
         drop(handle);
     });
     with(log, Hooks::default(), |handle| async move {
-        let query = heartline_actors::Query {
-            namespace: ns(),
-            phase: None,
-            kind: None,
-            name: None,
-            queue: None,
-            runner: None,
-            label: None,
-            id_prefix: None,
-            since: None,
-            until: None,
-            limit: 10,
-            cursor: None,
-        };
+        let query = heartline_actors::Query::all(ns(), 10);
         let listed = handle.list(query).await.expect("listed");
         let row: serde_json::Value = serde_json::from_slice(&listed.executions[0]).expect("JSON");
         assert_eq!((&row["phase"], &row["seq"]), (&"failed".into(), &2.into()));

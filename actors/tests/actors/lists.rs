@@ -8,20 +8,7 @@ use heartline_execution::{ExecutionId, Phase};
 use crate::harness::*;
 
 fn pending() -> Query {
-    Query {
-        namespace: ns(),
-        phase: Some(Phase::Pending),
-        kind: None,
-        name: None,
-        queue: None,
-        runner: None,
-        label: None,
-        id_prefix: None,
-        since: None,
-        until: None,
-        limit: 1_000,
-        cursor: None,
-    }
+    Query { phase: Some(Phase::Pending), ..Query::all(ns(), 1_000) }
 }
 
 /// A client of a list: what it believes to be in it.

@@ -5,5 +5,6 @@ mod harness;
 mod lineup;
 mod lists;
 mod outcomes;
+mod session;
 mod streams;
 mod supervision;

@@ -245,6 +245,7 @@ impl Request<'_> {
         match serde_json::from_str::<Problem>(&body) {
             Ok(problem) if is_problem => {
                 let status = status.as_u16();
+                let retry_after = retry_after.or(problem.retry_after);
                 Err(Error::Problem(Box::new(Problem { status, retry_after, ..problem })))
             }
             Ok(_) | Err(_) => {

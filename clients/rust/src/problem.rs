@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// A refusal (RFC 9457), as the server speaks it.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -21,8 +21,12 @@ pub struct Problem {
     /// Each broken rule, where the request was bad input.
     pub errors: Vec<Broken>,
     /// After how long to try again, if the server said so.
-    #[serde(skip)]
+    #[serde(deserialize_with = "seconds")]
     pub retry_after: Option<Duration>,
+}
+
+fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    Ok(Option::<u64>::deserialize(from)?.map(Duration::from_secs))
 }
 
 /// One broken rule of the request.
@@ -66,5 +70,8 @@ mod tests {
         )
         .unwrap();
         assert_eq!(problem.to_string(), "a rule is broken; /name: is empty (422 invalid)");
+        assert_eq!(problem.retry_after, None);
+        let later: Problem = serde_json::from_str(r#"{"retry_after":5}"#).unwrap();
+        assert_eq!(later.retry_after, Some(Duration::from_secs(5)));
     }
 }

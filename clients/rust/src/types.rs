@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use heartline_execution::{Phase, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 /// An execution.
@@ -102,7 +102,7 @@ impl Runner {
 }
 
 /// How far it is.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Progress {
     /// From 0 to 1.
     #[serde(default)]
@@ -196,7 +196,7 @@ pub struct Granted {
 }
 
 /// What an earlier attempt left for the next one to go on from.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Checkpoint {
     /// Which.
     #[serde(default)]

@@ -47,13 +47,15 @@ export class HeartlineError extends Error {
 
   /** Of a problem that the server told. */
   static of(problem: Problem, retryAfterMs?: number): HeartlineError {
+    const told = problem.retry_after;
+    const after = retryAfterMs ?? (typeof told === "number" ? told * 1000 : undefined);
     return new HeartlineError({
       code: problem.code,
       detail: problem.detail,
       status: problem.status,
       errors: problem.errors ?? [],
       requestId: problem.request_id,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(after === undefined ? {} : { retryAfterMs: after }),
     });
   }
 

@@ -50,6 +50,7 @@ fn name_of(rejection: &Rejection) -> &'static str {
         Rejection::Unknown => "unknown",
         Rejection::Terminal { .. } => "terminal",
         Rejection::LeaseSuperseded { .. } => "lease_superseded",
+        Rejection::OutOfOrder { .. } => "out_of_order",
         Rejection::NotClaimable { .. } => "not_claimable",
         Rejection::NotWaiting { .. } => "not_waiting",
         Rejection::NotCancelling => "not_cancelling",
@@ -85,7 +86,7 @@ impl Subject {
 
     pub(crate) fn context(&self, now: Timestamp, random: f64) -> Context {
         let id = ExecutionId::new(Kind::Workflow, 1);
-        Context { id, now, random, state_limit: 1 << 20 }
+        Context { id, now, random, state_limit: 1 << 20, after: None }
     }
 
     pub(crate) fn context_now(&self) -> Context {

@@ -50,8 +50,9 @@ const GRACE: Duration = Duration::from_secs(10);
 const MARGIN: Duration = Duration::from_secs(1);
 /// For a word with the server while the command ends, whose end waits for it.
 const ASKING: Duration = Duration::from_secs(2);
-/// Linux takes 128 KiB for one variable; larger inputs are on standard input only.
-const INPUT_VARIABLE_MAX: usize = 120 << 10;
+/// Linux takes 128 KiB for one variable; larger inputs are on standard input only, and a larger
+/// checkpoint is with the server.
+const VARIABLE_MAX: usize = 120 << 10;
 
 /// What the operator of this process wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -140,9 +141,14 @@ impl Job {
             .env("HEARTLINE_EXECUTION_ID", &execution.id)
             .env("HEARTLINE_ATTEMPT", self.lease.attempt().to_string())
             .env("HEARTLINE_SERVER", self.client.server())
-            .env_remove("HEARTLINE_INPUT");
-        if let Some(input) = self.input().filter(|input| input.len() <= INPUT_VARIABLE_MAX) {
+            .env_remove("HEARTLINE_INPUT")
+            .env_remove("HEARTLINE_CHECKPOINT");
+        if let Some(input) = self.input().filter(|input| input.len() <= VARIABLE_MAX) {
             command.env("HEARTLINE_INPUT", input);
+        }
+        let checkpoint = self.lease.checkpoint().map(serde_json::to_string).transpose()?;
+        if let Some(checkpoint) = checkpoint.filter(|json| json.len() <= VARIABLE_MAX) {
+            command.env("HEARTLINE_CHECKPOINT", checkpoint);
         }
         let child = group.take_in(&mut command).spawn()?;
         Ok((group, child))

@@ -78,15 +78,7 @@ impl Story {
             self.records.push(Record { seq: event.seq, lifecycle, private, json: json.into() });
         }
         let state = self.state.as_ref().unwrap();
-        let facets = Facets {
-            kind: self.id.kind(),
-            phase: state.phase,
-            name: state.spec.name.clone(),
-            queue: state.spec.queue.clone(),
-            runner: state.runner.as_ref().map(|runner| runner.id.clone()),
-            labels: state.spec.labels.clone(),
-            created_at: state.created_at,
-        };
+        let facets = Facets::of(state);
         let json = format!("{{\"id\":\"{}\",\"phase\":\"{}\"}}", self.id, state.phase.as_str());
         Append {
             namespace: self.namespace.clone(),
@@ -221,20 +213,7 @@ pub fn keyed(mut append: Append, key: &str) -> Append {
 
 /// A list of everything in a namespace.
 pub fn everything(namespace: &Namespace) -> Query {
-    Query {
-        namespace: namespace.clone(),
-        phase: None,
-        kind: None,
-        name: None,
-        queue: None,
-        runner: None,
-        label: None,
-        id_prefix: None,
-        since: None,
-        until: None,
-        limit: 1_000,
-        cursor: None,
-    }
+    Query::all(namespace.clone(), 1_000)
 }
 
 /// Labels from pairs.

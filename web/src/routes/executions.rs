@@ -15,6 +15,7 @@ use crate::{
     error::{Code, Problem},
     json::canonical,
     query::{Params, label_of, wrong},
+    resource::{FILTERS, Resource},
     schema, wire,
 };
 
@@ -88,6 +89,8 @@ pub(crate) fn created_response(created: &Created) -> Answer {
         ("queue" = Option<schema::Name>, Query, description = "In this queue"),
         ("runner" = Option<schema::Name>, Query, description = "Last held by the runner with this id"),
         ("label" = Option<String>, Query, description = "With this label, as `key:value`"),
+        ("reason" = Option<schema::Reason>, Query, description = "In its phase for this reason"),
+        ("parent" = Option<schema::ExecutionId>, Query, description = "Children of this execution"),
         ("id_prefix" = Option<String>, Query, description = "With an id that starts so"),
         ("since" = Option<schema::Instant>, Query, description = "Created at or after, RFC 3339"),
         ("until" = Option<schema::Instant>, Query, description = "Created before, RFC 3339"),
@@ -97,21 +100,16 @@ pub(crate) fn created_response(created: &Created) -> Answer {
     responses((status = 200, description = "A page", body = schema::Listed)),
 )]
 pub(crate) async fn list(app: Shared, request: HttpRequest) -> Answer {
-    const KNOWN: &[&str] = &[
-        "phase",
-        "kind",
-        "name",
-        "queue",
-        "runner",
-        "label",
-        "id_prefix",
-        "since",
-        "until",
-        "limit",
-        "cursor",
-    ];
-    let params = Params::parse(request.query_string(), KNOWN)?;
-    let listed = app.handle.list(list_query(&app, &params)?).await?;
+    let known = [FILTERS, &["limit", "cursor"]].concat();
+    let params = Params::parse(request.query_string(), &known)?;
+    let http = &app.config.http;
+    let limit = params.number("limit", 1, http.list_limit as u64)?;
+    let query = Query {
+        limit: limit.map_or(http.list_default, |n| n as usize),
+        cursor: params.get("cursor")?,
+        ..filter(&app, &params)?
+    };
+    let listed = app.handle.list(query).await?;
     let mut json =
         BytesMut::with_capacity(64 + listed.executions.iter().map(|e| e.len() + 1).sum::<usize>());
     json.put_slice(b"{\"executions\":[");
@@ -130,16 +128,44 @@ pub(crate) async fn list(app: Shared, request: HttpRequest) -> Answer {
     Ok(json_bytes(json))
 }
 
-fn list_query(app: &App, params: &Params<'_>) -> Result<Query, Problem> {
-    let http = &app.config.http;
+/// Count executions by phase.
+#[utoipa::path(
+    get, path = "/v1/executions/counts", tag = "executions", operation_id = "countExecutions",
+    params(
+        ("phase" = Option<schema::Phase>, Query, description = "In this phase"),
+        ("kind" = Option<schema::Kind>, Query, description = "Of this kind"),
+        ("name" = Option<String>, Query, description = "With this name"),
+        ("queue" = Option<schema::Name>, Query, description = "In this queue"),
+        ("runner" = Option<schema::Name>, Query, description = "Last held by the runner with this id"),
+        ("label" = Option<String>, Query, description = "With this label, as `key:value`"),
+        ("reason" = Option<schema::Reason>, Query, description = "In its phase for this reason"),
+        ("parent" = Option<schema::ExecutionId>, Query, description = "Children of this execution"),
+        ("id_prefix" = Option<String>, Query, description = "With an id that starts so"),
+        ("since" = Option<schema::Instant>, Query, description = "Created at or after, RFC 3339"),
+        ("until" = Option<schema::Instant>, Query, description = "Created before, RFC 3339"),
+    ),
+    responses((status = 200, description = "How many", body = schema::Counted)),
+)]
+pub(crate) async fn count(app: Shared, request: HttpRequest) -> Answer {
+    let params = Params::parse(request.query_string(), FILTERS)?;
+    let query = Box::new(filter(&app, &params)?);
+    Ok(json_bytes(Resource::Counts(query).body(&app).await?))
+}
+
+/// What a list is filtered by.
+///
+/// # Errors
+/// 400 that names the parameter.
+pub(crate) fn filter(app: &App, params: &Params<'_>) -> Result<Query, Problem> {
     let label = params.text("label").map(label_of);
     let kind = params.text("kind").map(|text| {
         let kind = heartline_execution::Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
         kind.ok_or_else(|| wrong("kind", "a kind is agent or workflow"))
     });
     Ok(Query {
-        namespace: app.namespace.clone(),
         phase: params.get("phase")?,
+        reason: params.get("reason")?,
+        parent: params.get("parent")?,
         kind: kind.transpose()?,
         name: params.text("name").map(str::to_owned),
         queue: params.get("queue")?,
@@ -148,10 +174,7 @@ fn list_query(app: &App, params: &Params<'_>) -> Result<Query, Problem> {
         id_prefix: params.text("id_prefix").map(str::to_owned),
         since: params.get("since")?,
         until: params.get("until")?,
-        limit: params
-            .number("limit", 1, http.list_limit as u64)?
-            .map_or(http.list_default, |n| n as usize),
-        cursor: params.get("cursor")?,
+        ..Query::all(app.namespace.clone(), 1)
     })
 }
 

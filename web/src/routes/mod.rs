@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use crate::{
     app::App,
+    dashboard,
     error::{Code, Problem},
     metrics::Route,
 };
@@ -53,6 +54,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, app: &Arc<App>) {
                 .route(web::post().to(executions::create))
                 .route(get().to(executions::list)),
         )
+        .service(read("/v1/executions/counts", Route::Counts).route(get().to(executions::count)))
         .service(
             resource("/v1/executions/{id}", Route::Execution, "GET, HEAD, PATCH, DELETE")
                 .route(get().to(executions::get))
@@ -99,8 +101,12 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, app: &Arc<App>) {
         .service(read("/metrics", Route::Operations).route(get().to(operations::metrics)))
         .service(read("/openapi.json", Route::Operations).route(get().to(operations::openapi)))
         .service(read("/asyncapi.json", Route::Operations).route(get().to(operations::asyncapi)))
-        .service(read("/", Route::Page).route(get().to(operations::page)))
+        .service(read("/assets/{file:.*}", Route::Page).route(get().to(dashboard::asset)))
+        .service(read("/icon.svg", Route::Page).route(get().to(dashboard::asset)))
         .default_service(web::to(nothing_here));
+    for page in dashboard::PAGES {
+        config.service(read(page, Route::Page).route(get().to(dashboard::page)));
+    }
     config.service(
         read("/v1/executions/{id}/stream", Route::ExecutionStream)
             .route(web::get().to(stream::read))

@@ -1,21 +1,19 @@
-//! What operators and their tools ask: queues, runners, the supervisor, health, metrics, the API's
-//! own description, and the page at `/`.
+//! What operators and their tools ask: queues, runners, the supervisor, health, metrics, and
+//! the API's own description.
 
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{self, HeaderValue},
     web,
 };
-use heartline_execution::Span;
-use serde::Serialize;
 
 use super::{Answer, Shared, json, json_bytes, no_parameters, text};
-use crate::{
-    app::name_of,
-    body,
-    error::{Code, Problem},
-    schema, wire,
-};
+use crate::{app::name_of, body, resource::Resource, schema, wire};
+
+async fn answer(resource: &Resource, app: &Shared, request: &HttpRequest) -> Answer {
+    no_parameters(request)?;
+    Ok(json_bytes(resource.body(app).await?))
+}
 
 /// Every queue that holds something, on which something is set, or that a runner has asked.
 #[utoipa::path(
@@ -23,12 +21,7 @@ use crate::{
     responses((status = 200, description = "Queues", body = schema::Queues)),
 )]
 pub(crate) async fn queues(app: Shared, request: HttpRequest) -> Answer {
-    #[derive(Serialize)]
-    struct Queues {
-        queues: Vec<heartline_actors::QueueView>,
-    }
-    no_parameters(&request)?;
-    json(&Queues { queues: app.handle.queues(&app.namespace) })
+    answer(&Resource::Queues, &app, &request).await
 }
 
 /// One queue.
@@ -38,16 +31,8 @@ pub(crate) async fn queues(app: Shared, request: HttpRequest) -> Answer {
     responses((status = 200, description = "The queue", body = schema::Queue)),
 )]
 pub(crate) async fn queue(app: Shared, request: HttpRequest) -> Answer {
-    no_parameters(&request)?;
-    let name = name_of(&request, "queue")?;
-    let queue = app.handle.queue(&app.namespace, &name).ok_or_else(|| {
-        let detail = format!(
-            "Queue \"{name}\" holds nothing, nothing is set on it, and no runner that is known \
-             asked it for work."
-        );
-        Problem::new(Code::QueueNotFound, detail)
-    })?;
-    json(&queue)
+    let queue = name_of(&request, "queue")?;
+    answer(&Resource::Queue(queue), &app, &request).await
 }
 
 /// Pause or resume a queue, or change its limits. It need not exist before.
@@ -75,12 +60,7 @@ pub(crate) async fn update_queue(
     responses((status = 200, description = "Runners", body = schema::Runners)),
 )]
 pub(crate) async fn runners(app: Shared, request: HttpRequest) -> Answer {
-    #[derive(Serialize)]
-    struct Runners {
-        runners: Vec<heartline_actors::RunnerView>,
-    }
-    no_parameters(&request)?;
-    json(&Runners { runners: app.handle.runners(&app.namespace) })
+    answer(&Resource::Runners, &app, &request).await
 }
 
 /// One runner.
@@ -90,17 +70,8 @@ pub(crate) async fn runners(app: Shared, request: HttpRequest) -> Answer {
     responses((status = 200, description = "The runner", body = schema::RunnerStatus)),
 )]
 pub(crate) async fn runner(app: Shared, request: HttpRequest) -> Answer {
-    no_parameters(&request)?;
-    let name = name_of(&request, "id")?;
-    let runner = app.handle.runner(&app.namespace, &name).ok_or_else(|| {
-        let detail = format!(
-            "No runner with the id \"{name}\" is known. One that asks for nothing and holds \
-             nothing is forgotten after {}.",
-            Span::from_std(app.config.supervision.runner_retention)
-        );
-        Problem::new(Code::RunnerNotFound, detail)
-    })?;
-    json(&runner)
+    let id = name_of(&request, "id")?;
+    answer(&Resource::Runner(id), &app, &request).await
 }
 
 /// How things stand.
@@ -109,8 +80,7 @@ pub(crate) async fn runner(app: Shared, request: HttpRequest) -> Answer {
     responses((status = 200, description = "Store, actors, deadlines, limbo audit, journal, feed, boot report", body = schema::Supervisor)),
 )]
 pub(crate) async fn supervisor(app: Shared, request: HttpRequest) -> Answer {
-    no_parameters(&request)?;
-    json(&app.handle.supervisor())
+    answer(&Resource::Supervisor, &app, &request).await
 }
 
 /// Whether the process answers.
@@ -166,29 +136,4 @@ pub(crate) async fn openapi(app: Shared, request: HttpRequest) -> Answer {
 pub(crate) async fn asyncapi(app: Shared, request: HttpRequest) -> Answer {
     no_parameters(&request)?;
     Ok(json_bytes(app.asyncapi.clone()))
-}
-
-const PAGE: &str = include_str!("../page.html");
-
-/// Nothing on the page loads, runs, posts or is framed.
-const PAGE_HEADERS: [(&str, &str); 6] = [
-    ("content-type", "text/html; charset=utf-8"),
-    (
-        "content-security-policy",
-        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
-    ("cross-origin-opener-policy", "same-origin"),
-];
-
-/// The page at `/`.
-pub(crate) async fn page(request: HttpRequest) -> Answer {
-    no_parameters(&request)?;
-    let mut response = HttpResponse::Ok();
-    for header in PAGE_HEADERS {
-        response.insert_header(header);
-    }
-    Ok(response.body(PAGE))
 }

@@ -5,12 +5,15 @@ use heartline_execution::Command;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Answer, Shared, executions::created_response, json, no_parameters, runner::done};
+use super::{
+    Answer, Shared, executions::created_response, json_bytes, no_parameters, runner::done,
+};
 use crate::{
     answer::check_answer,
     app::execution_of,
     body,
     error::{Code, Problem},
+    resource::Resource,
     schema, wire,
 };
 
@@ -22,7 +25,8 @@ use crate::{
 )]
 pub(crate) async fn explain(app: Shared, request: HttpRequest) -> Answer {
     no_parameters(&request)?;
-    json(&app.handle.explain(&app.namespace, execution_of(&request)?).await?)
+    let explained = Resource::Explain(execution_of(&request)?);
+    Ok(json_bytes(explained.body(&app).await?))
 }
 
 /// Ask an execution to stop.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use bytes::BytesMut;
 use heartline_actors::{Change, ListNext, ListedRow, LiveList, Query, Transport, Turn};
-use heartline_execution::{ExecutionId, Kind, Name, Phase, Timestamp};
+use heartline_execution::{ExecutionId, Kind, Name, Phase, Timestamp, event::Reason};
 use serde::Deserialize;
 
 use crate::{
@@ -26,6 +26,8 @@ pub(super) struct Filter {
     runner: Option<Name>,
     /// `key:value`.
     label: Option<String>,
+    reason: Option<Reason>,
+    parent: Option<ExecutionId>,
     id_prefix: Option<String>,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
@@ -75,8 +77,19 @@ impl ListOf {
             let message = format!("must be a whole number from 1 to {most}");
             return Err(Problem::at(Code::Invalid, "/limit", message));
         }
-        let Filter { phase, kind, name, queue, runner, label, id_prefix, since, until } =
-            self.filter;
+        let Filter {
+            phase,
+            kind,
+            name,
+            queue,
+            runner,
+            label,
+            reason,
+            parent,
+            id_prefix,
+            since,
+            until,
+        } = self.filter;
         Ok(Query {
             namespace: app.namespace.clone(),
             phase,
@@ -85,6 +98,8 @@ impl ListOf {
             queue,
             runner,
             label: label.as_deref().and_then(|label| label_of(label).ok()),
+            reason,
+            parent,
             id_prefix,
             since,
             until,

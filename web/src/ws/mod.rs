@@ -16,6 +16,7 @@ mod frames;
 mod guard;
 mod list;
 mod ops;
+mod resource;
 mod runner;
 mod subscription;
 

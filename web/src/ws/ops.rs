@@ -35,7 +35,9 @@ pub(super) struct Subscribe {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Target {
     Execution(One),
-    List(ListOf),
+    List(Box<ListOf>),
+    /// The path of a resource; not yet known to be one.
+    Resource(String),
 }
 
 /// One execution's log.
@@ -102,6 +104,8 @@ struct SubscribeFrame<'a> {
     #[serde(borrow)]
     view: Option<Cow<'a, str>>,
     snapshot: Option<bool>,
+    #[serde(borrow)]
+    resource: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -178,8 +182,8 @@ fn subscribe(frame: SubscribeFrame<'_>) -> Result<Asked, Problem> {
         true => Err(Problem::at(Code::Invalid, pointer, format!("goes with {with}"))),
         false => Ok(()),
     };
-    let to = match (frame.execution, frame.filter) {
-        (Some(execution), None) => {
+    let to = match (frame.execution, frame.filter, frame.resource) {
+        (Some(execution), None, None) => {
             stray(frame.limit.is_some(), "/limit", "filter")?;
             let after = frame.after.unwrap_or(0);
             if after > SEQ_MAX {
@@ -193,20 +197,26 @@ fn subscribe(frame: SubscribeFrame<'_>) -> Result<Asked, Problem> {
                 snapshot: frame.snapshot.unwrap_or(false),
             })
         }
-        (None, Some(filter)) => {
+        (None, Some(filter), None) => {
             stray(frame.after.is_some(), "/after", "execution")?;
             stray(frame.snapshot.is_some(), "/snapshot", "execution")?;
-            Target::List(ListOf::new(filter, frame.limit, view)?)
+            Target::List(Box::new(ListOf::new(filter, frame.limit, view)?))
         }
-        (Some(_), Some(_)) => {
-            return Err(Problem::at(
-                Code::Invalid,
-                "/filter",
-                "stands beside execution; one of them",
-            ));
+        (None, None, Some(resource)) => {
+            stray(frame.limit.is_some(), "/limit", "filter")?;
+            stray(frame.after.is_some(), "/after", "execution")?;
+            stray(frame.snapshot.is_some(), "/snapshot", "execution")?;
+            stray(view.is_some(), "/view", "execution or filter")?;
+            Target::Resource(resource.into_owned())
         }
-        (None, None) => {
-            return Err(Problem::at(Code::Invalid, "/execution", "is required, or filter"));
+        (None, None, None) => {
+            let message = "is required, or filter, or resource";
+            return Err(Problem::at(Code::Invalid, "/execution", message));
+        }
+        (_, _, resource) => {
+            let pointer = if resource.is_some() { "/resource" } else { "/filter" };
+            let message = "stands beside another; execution, filter and resource: one of them";
+            return Err(Problem::at(Code::Invalid, pointer, message));
         }
     };
     Ok(Asked::Op(Op::Subscribe(Subscribe { id, to })))
@@ -291,6 +301,18 @@ mod tests {
             (
                 r#"{"op":"subscribe","id":1,"execution":"x","filter":{}}"#,
                 "/filter",
+                "one of",
+                false,
+            ),
+            (
+                r#"{"op":"subscribe","id":1,"resource":"/v1/queues","after":1}"#,
+                "/after",
+                "execution",
+                false,
+            ),
+            (
+                r#"{"op":"subscribe","id":1,"resource":"/v1/queues","filter":{}}"#,
+                "/resource",
                 "one of",
                 false,
             ),

@@ -20,6 +20,7 @@ use super::{
     frames::{self, About},
     list::Listed,
     ops::{One, Op, Subscribe, Target},
+    resource::Watched,
 };
 use crate::{
     app::{App, execution_id},
@@ -170,6 +171,7 @@ enum At {
     Begin(Subscribe),
     Following(ExecutionId, Box<Watch>),
     Listing(Box<Listed>),
+    Watching(Box<Watched>),
     Over,
 }
 
@@ -211,6 +213,14 @@ impl Subscription {
                     }
                 }
             },
+            At::Watching(watched) => match Box::pin(watched.next(&self.app)).await {
+                Ok(frames) => Some(Brought::Frames(frames)),
+                Err(problem) => {
+                    let id = watched.id().to_owned();
+                    self.at = At::Over;
+                    Some(self.failed(Some(&id), &problem))
+                }
+            },
             At::Over => None,
         }
     }
@@ -220,16 +230,16 @@ impl Subscription {
         let one = match subscribe.to {
             Target::Execution(one) => one,
             Target::List(of) => {
-                return match Listed::open(&self.app, id.unwrap_or("null"), of) {
-                    Ok((list, frames)) => {
-                        self.at = At::Listing(Box::new(list));
-                        Brought::Frames(frames)
-                    }
-                    Err(problem) => {
-                        self.at = At::Over;
-                        self.failed(id, &problem)
-                    }
-                };
+                let opened = Listed::open(&self.app, id.unwrap_or("null"), *of);
+                return self
+                    .began(id, opened.map(|(list, frames)| (At::Listing(Box::new(list)), frames)));
+            }
+            Target::Resource(path) => {
+                let opened = Watched::open(&self.app, id.unwrap_or("null"), &path);
+                return self.began(
+                    id,
+                    opened.map(|(watched, frames)| (At::Watching(Box::new(watched)), frames)),
+                );
             }
         };
         match self.open(&one).await {
@@ -243,6 +253,19 @@ impl Subscription {
                 }
                 self.at = At::Following(execution, Box::new(watch));
                 Brought::Frames(about.into_frames())
+            }
+            Err(problem) => {
+                self.at = At::Over;
+                self.failed(id, &problem)
+            }
+        }
+    }
+
+    fn began(&mut self, id: Option<&str>, opened: Result<(At, Frames), Problem>) -> Brought {
+        match opened {
+            Ok((at, frames)) => {
+                self.at = at;
+                Brought::Frames(frames)
             }
             Err(problem) => {
                 self.at = At::Over;

@@ -70,6 +70,7 @@ class Problem(HeartlineError):
         status = number if isinstance(number, int) else status
         family = _BY_STATUS.get(status, ServerError if status >= 500 else Problem)
         errors = told.get("errors")
+        later = told.get("retry_after")
         return family(
             status,
             str(told.get("code") or f"http_{status}"),
@@ -77,7 +78,7 @@ class Problem(HeartlineError):
             title=str(told.get("title") or ""),
             errors=errors if isinstance(errors, list) else (),
             request_id=str(told.get("request_id") or ""),
-            retry_after=retry_after,
+            retry_after=later if retry_after is None and isinstance(later, int) else retry_after,
         )
 
 

@@ -16,6 +16,19 @@ class Beat(TypedDict):
     deadline: str
 
 
+class ByPhase(TypedDict):
+    """
+    A number for each phase.
+    """
+
+    cancelled: int
+    completed: int
+    failed: int
+    in_progress: int
+    pending: int
+    waiting: int
+
+
 class CancelState(TypedDict):
     """
     A requested cancellation and how far it got.
@@ -27,6 +40,15 @@ class CancelState(TypedDict):
     forced_at: NotRequired[str | None]
     reason: NotRequired[str | None]
     requested_at: str
+
+
+class Counted(TypedDict):
+    """
+    How many executions a list has.
+    """
+
+    counts: ByPhase
+    exact: bool
 
 
 class Deadline(TypedDict):
@@ -164,6 +186,7 @@ class Problem(TypedDict):
     detail: str
     errors: NotRequired[list[FieldError]]
     request_id: str
+    retry_after: NotRequired[int | None]
     status: int
     title: str
     type: str

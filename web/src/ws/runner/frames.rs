@@ -109,7 +109,7 @@ impl Out {
                     .as_bytes(),
                 );
             }
-            Told::Replaced | Told::Drained => {}
+            Told::Answered { .. } | Told::Replaced | Told::Drained => {}
         }
     }
 }

@@ -10,21 +10,24 @@ mod ops;
 use std::{
     collections::VecDeque,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use actix_web::web;
-use futures_util::{FutureExt as _, Stream as _, future::LocalBoxFuture, stream::FuturesUnordered};
-use heartline_actors::{Entered, Error, RunnerSession, Told, Went};
+use futures_util::{FutureExt as _, future::LocalBoxFuture};
+use heartline_actors::{Error, Receipt, RunnerSession, Tag, Told};
 use heartline_execution::{Command, ExecutionId, LeaseId, Rejection, Reply, Span};
 use tokio::time::Sleep;
 
 #[cfg(test)]
 pub(crate) use self::ops::OPS;
 pub(super) use self::ops::{RunnerOp, parse};
-use self::{frames::Out, ops::Ordered};
+use self::{
+    frames::Out,
+    ops::{Ordered, receipt},
+};
 use super::{
     desk::{Close, Desk},
     ops::Op,
@@ -45,21 +48,11 @@ const GATHER: usize = 16 * 1024;
 /// The register of runners is told at most this often that one is alive.
 const HEARD_EVERY: Duration = Duration::from_secs(1);
 
-/// Who asked, and what it costs until it is answered.
-struct Tag {
-    id: Option<String>,
-    execution: ExecutionId,
-    lease: LeaseId,
-    bytes: usize,
-}
-
-type Answered = (Tag, Result<Reply, Error>, Went);
-
 /// The one operation that must be on its way before the next is looked at.
 enum Step {
     Registering(Option<String>, LocalBoxFuture<'static, Result<RunnerSession, Error>>),
     Checking(Box<Ordered>, LocalBoxFuture<'static, Result<(), Problem>>),
-    Entering(Tag, LocalBoxFuture<'static, Entered>),
+    Entering(LocalBoxFuture<'static, ()>),
 }
 
 /// See the module.
@@ -71,7 +64,8 @@ pub(super) struct Runner {
     step: Option<Step>,
     /// Commands of heartbeats, to be sent on their way before the next operation.
     beats: VecDeque<Ordered>,
-    answers: FuturesUnordered<LocalBoxFuture<'static, Answered>>,
+    /// Commands sent and not answered, and their bytes.
+    in_flight: usize,
     bytes_in_flight: usize,
     out: Out,
     /// The frames that the desk had counted when the runner was last heard.
@@ -91,7 +85,7 @@ impl Runner {
             session: None,
             step: None,
             beats: VecDeque::new(),
-            answers: FuturesUnordered::new(),
+            in_flight: 0,
             bytes_in_flight: 0,
             out: Out::default(),
             frames: 0,
@@ -113,10 +107,9 @@ impl Runner {
     pub(super) fn poll_next(&mut self, desk: &Desk, context: &mut Context<'_>) -> Poll<Happened> {
         self.hear(desk);
         loop {
-            let moved = self.take_up(desk, context)
-                | self.poll_answers(context)
-                | self.poll_session(context);
-            if !moved || self.over.is_some() || self.out.len() >= GATHER {
+            while self.over.is_none() && self.take_up(desk, context) {}
+            // What it has to tell may have made room for what is asked.
+            if !self.poll_session(context) || self.over.is_some() || self.out.len() >= GATHER {
                 break;
             }
         }
@@ -152,7 +145,7 @@ impl Runner {
     }
 
     fn is_full(&self) -> bool {
-        self.answers.len() >= IN_FLIGHT || self.bytes_in_flight >= IN_FLIGHT_BYTES
+        self.in_flight >= IN_FLIGHT || self.bytes_in_flight >= IN_FLIGHT_BYTES
     }
 
     fn go_on(&mut self, step: Step, context: &mut Context<'_>) -> bool {
@@ -171,21 +164,13 @@ impl Runner {
                     return true;
                 }
                 Poll::Ready(Err(problem)) => {
-                    self.out.error(ordered.id.as_deref(), &problem, &self.connection);
+                    self.refused(ordered.receipt.as_ref(), &problem);
                     return true;
                 }
             },
-            Step::Entering(tag, mut entering) => match entering.poll_unpin(context) {
-                Poll::Pending => self.step = Some(Step::Entering(tag, entering)),
-                Poll::Ready(entered) => {
-                    self.bytes_in_flight += tag.bytes;
-                    let answer = entered.answer();
-                    self.answers.push(Box::pin(async move {
-                        let (answer, went) = answer.await;
-                        (tag, answer, went)
-                    }));
-                    return true;
-                }
+            Step::Entering(mut entering) => match entering.poll_unpin(context) {
+                Poll::Pending => self.step = Some(Step::Entering(entering)),
+                Poll::Ready(()) => return true,
             },
         }
         false
@@ -204,16 +189,15 @@ impl Runner {
             RunnerOp::Command(ordered) => self.order(ordered),
             RunnerOp::Heartbeat { id, beats } => {
                 let rest = session.beat(beats);
+                let receipt = id.map(|id| receipt(id, true));
                 self.beats.extend(rest.into_iter().map(|(execution, lease, command)| Ordered {
-                    id: None,
+                    receipt: receipt.clone(),
                     execution,
                     lease,
                     command,
                     bytes: 0,
                 }));
-                if let Some(id) = id {
-                    self.out.ack(&id, None);
-                }
+                self.done(receipt, None);
             }
             RunnerOp::Drain { id } => {
                 session.drain();
@@ -233,7 +217,7 @@ impl Runner {
                 self.step = Some(Step::Registering(id, registering.boxed_local()));
                 return;
             }
-            RunnerOp::Command(ordered) => ordered.id,
+            RunnerOp::Command(ordered) => ordered.receipt.map(|receipt| receipt.id.clone()),
             RunnerOp::Heartbeat { id, .. } | RunnerOp::Drain { id } => id,
         };
         let problem = Problem::new(
@@ -283,64 +267,82 @@ impl Runner {
 
     fn enter(&mut self, ordered: Box<Ordered>) {
         let Some(session) = &mut self.session else { return };
-        let Ordered { id, execution, lease, command, bytes } = *ordered;
-        let entering = session.enter(execution, lease, command).boxed_local();
-        self.step = Some(Step::Entering(Tag { id, execution, lease, bytes }, entering));
+        let Ordered { receipt, execution, lease, command, bytes } = *ordered;
+        self.in_flight += 1;
+        self.bytes_in_flight += bytes;
+        if let Some(entering) = session.enter(execution, lease, command, Tag { receipt, bytes }) {
+            self.step = Some(Step::Entering(entering.boxed_local()));
+        }
     }
 
     // ---- what the client is told ---------------------------------------------------------
 
-    fn poll_answers(&mut self, context: &mut Context<'_>) -> bool {
+    /// Hears out the session; whether it had something to say.
+    fn poll_session(&mut self, context: &mut Context<'_>) -> bool {
         let mut moved = false;
         while self.out.len() < GATHER
-            && let Poll::Ready(Some((tag, answer, went))) =
-                Pin::new(&mut self.answers).poll_next(context)
+            && let Some(session) = &mut self.session
+            && let Poll::Ready(told) = session.poll_told(context)
         {
-            moved = true;
-            self.bytes_in_flight -= tag.bytes;
-            let Some(session) = &mut self.session else { continue };
-            match (answer, &tag.id) {
-                (Ok(Reply::Done { seq, .. }), Some(id)) => self.out.ack(id, Some(seq)),
-                (Ok(_), _) => {}
-                (Err(Error::Rejected(Rejection::LeaseSuperseded { detail })), None)
-                    if !session.holds(tag.execution, tag.lease) =>
-                {
-                    let (id, lease, reason) = (tag.execution, tag.lease, detail);
-                    self.out.told(&Told::Revoked { id, lease, reason });
+            match told {
+                Told::Answered { id, lease, result, tag } => {
+                    self.answered((id, lease), result, tag);
                 }
-                (Err(error), id) => {
-                    self.out.error(id.as_deref(), &error.into(), &self.connection);
+                Told::Replaced => {
+                    self.over = Some(Close::new(4409, "the runner came back over another socket"));
+                    return true;
                 }
+                Told::Drained => {
+                    // What it asked for is answered first.
+                    let done = self.in_flight == 0 && self.step.is_none() && self.beats.is_empty();
+                    if done {
+                        self.over = Some(Close::new(1000, "drained"));
+                    }
+                    return done;
+                }
+                told => self.out.told(&told),
             }
-            session.went(went);
+            moved = true;
         }
         moved
     }
 
-    fn poll_session(&mut self, context: &mut Context<'_>) -> bool {
-        let Some(session) = &mut self.session else { return false };
-        if self.out.len() >= GATHER {
-            return false;
+    fn answered(
+        &mut self,
+        (id, lease): (ExecutionId, LeaseId),
+        result: Result<Reply, Error>,
+        Tag { receipt, bytes }: Tag,
+    ) {
+        self.in_flight -= 1;
+        self.bytes_in_flight -= bytes;
+        let held = self.session.as_ref().is_some_and(|session| session.holds(id, lease));
+        match result {
+            Ok(Reply::Done { seq, .. }) => self.done(receipt, Some(seq)),
+            Ok(Reply::Claimed { .. }) => {}
+            Err(Error::Rejected(Rejection::LeaseSuperseded { detail }))
+                if !held && receipt.as_ref().is_none_or(|receipt| receipt.several) =>
+            {
+                self.out.told(&Told::Revoked { id, lease, reason: detail });
+                self.done(receipt, None);
+            }
+            Err(error) => self.refused(receipt.as_ref(), &error.into()),
         }
-        match session.poll_told(context) {
-            Poll::Pending => false,
-            Poll::Ready(Told::Replaced) => {
-                self.over = Some(Close::new(4409, "the runner came back over another socket"));
-                true
-            }
-            Poll::Ready(Told::Drained) => {
-                // What it asked for is answered first.
-                let done = self.answers.is_empty() && self.step.is_none() && self.beats.is_empty();
-                if done {
-                    self.over = Some(Close::new(1000, "drained"));
-                }
-                done
-            }
-            Poll::Ready(told) => {
-                self.out.told(&told);
-                true
-            }
+    }
+
+    /// One of a frame's commands is done; the frame is, with the last of them.
+    fn done(&mut self, receipt: Option<Arc<Receipt>>, seq: Option<u64>) {
+        let Some(Receipt { id, several, refused }) = receipt.and_then(Arc::into_inner) else {
+            return;
+        };
+        if !refused.into_inner() {
+            self.out.ack(&id, seq.filter(|_| !several));
         }
+    }
+
+    /// A frame is refused once, whichever of its commands is.
+    fn refused(&mut self, receipt: Option<&Arc<Receipt>>, problem: &Problem) {
+        let first = receipt.filter(|receipt| !receipt.refused.swap(true, Ordering::Relaxed));
+        self.out.error(first.map(|receipt| &*receipt.id), problem, &self.connection);
     }
 
     // ---- whether the client is there -----------------------------------------------------

@@ -1,9 +1,13 @@
 //! What a runner may say, read strictly. Each operation is turned into what the rules take at
 //! once, so that what waits to be taken up is known to be well-formed.
 
-use std::collections::HashSet;
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    sync::{Arc, atomic::AtomicBool},
+};
 
-use heartline_actors::Registration;
+use heartline_actors::{Receipt, Registration};
 use heartline_config::Config;
 use heartline_execution::{Command, ExecutionId, LeaseId, Name, SessionId, content::Progress};
 use serde::{Deserialize, de::IgnoredAny};
@@ -32,6 +36,8 @@ pub(crate) const OPS: [&str; 11] = [
     "ping",
     "pong",
 ];
+/// How a frame with events begins when nobody has reordered its members.
+const EVENTS: &[u8] = br#"{"op":"events""#;
 /// Queues that one runner serves: each is asked, and shown with it.
 const QUEUES_MAX: usize = 64;
 
@@ -53,8 +59,8 @@ pub(in crate::ws) enum RunnerOp {
 /// A command, with what it takes to answer it.
 #[derive(Debug)]
 pub(in crate::ws) struct Ordered {
-    /// The client's, as JSON; without one it is not answered when it succeeds.
-    pub(in crate::ws) id: Option<String>,
+    /// Without one it is not answered when it succeeds.
+    pub(in crate::ws) receipt: Option<Arc<Receipt>>,
     pub(in crate::ws) execution: ExecutionId,
     pub(in crate::ws) lease: LeaseId,
     pub(in crate::ws) command: Command,
@@ -83,13 +89,6 @@ frames! {
         slots: u32,
         session: Option<SessionId>,
         leases: Option<Vec<Object<Held>>>,
-    }
-
-    EventsFrame<'a> {
-        execution: ExecutionId,
-        lease: LeaseId,
-        batch: Option<u64>,
-        #[serde(borrow)] events: Vec<Object<wire::PostedEvent<'a>>>,
     }
 
     HeartbeatFrame {
@@ -126,6 +125,21 @@ frames! {
     BareFrame {}
 }
 
+/// Read at once, op, id and all: most of what a busy runner sends.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventsFrame<'a> {
+    #[serde(borrow)]
+    op: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    execution: ExecutionId,
+    lease: LeaseId,
+    batch: Option<u64>,
+    #[serde(borrow)]
+    events: Vec<Object<wire::PostedEvent<'a>>>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Held {
@@ -151,6 +165,14 @@ const fn yes() -> bool {
 /// What is wrong with it, and whether that ends the socket.
 pub(in crate::ws) fn parse(text: &[u8], config: &Config) -> Result<Asked, Slip> {
     let depth = config.http.max_depth;
+    if text.starts_with(EVENTS)
+        && let Ok(frame) = json::parse::<EventsFrame<'_>>(text, depth)
+        && frame.op == "events"
+        && let Some(id) = frame.id.and_then(|id| scalar("/id", id).ok())
+    {
+        let asked = events(Some(id.clone()), frame, text.len(), config);
+        return asked.map_err(|problem| Slip { id: Some(id), problem, fatal: false });
+    }
     let named = named(text, depth)?;
     let id = named.id.map(|id| scalar("/id", id)).transpose();
     let id = id.map_err(|problem| Slip { id: None, problem, fatal: false })?;
@@ -161,17 +183,12 @@ pub(in crate::ws) fn parse(text: &[u8], config: &Config) -> Result<Asked, Slip> 
 fn read(op: &str, id: Option<String>, text: &[u8], config: &Config) -> Result<Asked, Problem> {
     let depth = config.http.max_depth;
     let ordered = |id: Option<String>, execution, lease, command| {
-        let ordered = Ordered { id, execution, lease, command, bytes: text.len() };
+        let receipt = id.map(|id| receipt(id, false));
+        let ordered = Ordered { receipt, execution, lease, command, bytes: text.len() };
         Asked::Op(Op::Runner(RunnerOp::Command(Box::new(ordered))))
     };
     let asked = match op {
-        "events" => {
-            let EventsFrame { execution, lease, batch, events, .. } = json::parse(text, depth)?;
-            wire::batch_number(batch)?;
-            let events = contents(&config.http, events)?;
-            let id = Some(required(id)?);
-            ordered(id, execution, lease, Command::PostEvents { lease, batch, events })
-        }
+        "events" => events(id, json::parse(text, depth)?, text.len(), config)?,
         "heartbeat" => {
             let HeartbeatFrame { executions, .. } = json::parse(text, depth)?;
             let largest = config.http.event_bytes;
@@ -225,6 +242,26 @@ fn read(op: &str, id: Option<String>, text: &[u8], config: &Config) -> Result<As
         }
     };
     Ok(asked)
+}
+
+fn events(
+    id: Option<String>,
+    frame: EventsFrame<'_>,
+    bytes: usize,
+    config: &Config,
+) -> Result<Asked, Problem> {
+    let EventsFrame { execution, lease, batch, events, .. } = frame;
+    wire::batch_number(batch)?;
+    let events = contents(&config.http, events)?;
+    let receipt = Some(receipt(required(id)?, false));
+    let command = Command::PostEvents { lease, batch, events };
+    let ordered = Ordered { receipt, execution, lease, command, bytes };
+    Ok(Asked::Op(Op::Runner(RunnerOp::Command(Box::new(ordered)))))
+}
+
+/// For a frame with this id.
+pub(super) fn receipt(id: String, several: bool) -> Arc<Receipt> {
+    Arc::new(Receipt { id, several, refused: AtomicBool::new(false) })
 }
 
 fn required(id: Option<String>) -> Result<String, Problem> {
