@@ -1,0 +1,99 @@
+// The shell: where to go, how the connection is, and the page.
+
+import { lazy, Suspense, useEffect, useState } from "react";
+import { Link, useLocation } from "wouter";
+
+import { useStatus } from "../live/context";
+import { IconButton, icons, Toasts } from "../ui";
+import { ConnectionBanner } from "./banner";
+import { useShortcuts } from "./keys";
+import { Routes } from "./routes";
+import { applyTheme, storedTheme, type Theme } from "./theme";
+
+const HelpDialog = lazy(() => import("./help"));
+
+const PLACES = [
+  { href: "/", label: "Executions", icon: icons.list, key: "e", under: "/executions" },
+  { href: "/queues", label: "Queues", icon: icons.queue, key: "q", under: "/queues" },
+  { href: "/runners", label: "Runners", icon: icons.runner, key: "r", under: "/runners" },
+  { href: "/supervisor", label: "Supervisor", icon: icons.pulse, key: "s", under: "/supervisor" },
+] as const;
+
+const NEXT_THEME: Readonly<Record<Theme, Theme>> = { auto: "light", light: "dark", dark: "auto" };
+const THEME_NAME: Readonly<Record<Theme, string>> = { auto: "as the system", light: "light", dark: "dark" };
+
+export function App() {
+  const [location, navigate] = useLocation();
+  const [help, setHelp] = useState(false);
+  const [theme, setTheme] = useState<Theme>(storedTheme);
+  useEffect(() => applyTheme(theme), [theme]);
+  const nextTheme = () => setTheme((before) => NEXT_THEME[before]);
+  useShortcuts({
+    ...Object.fromEntries(PLACES.map((place) => [`g ${place.key}`, () => navigate(place.href)])),
+    "?": () => setHelp(true),
+    t: nextTheme,
+    "/": () => {
+      const search = document.querySelector<HTMLElement>("main input[type=search]");
+      if (search) search.focus();
+      else navigate("/?focus=search");
+    },
+    c: () => navigate("/?create"),
+  }, true);
+  return (
+    <Toasts>
+      <div className="shell">
+        <a
+          className="skip"
+          href="#content"
+          onClick={(event) => {
+            event.preventDefault();
+            document.getElementById("content")?.focus();
+          }}
+        >
+          Skip to the content
+        </a>
+        <header className="top">
+          <Link href="/" className="brand" aria-label="Heartline, to the executions">
+            {icons.pulse}
+            <span>Heartline</span>
+          </Link>
+          <nav aria-label="Main">
+            {PLACES.map((place) => {
+              const here = location === place.href || location.startsWith(`${place.under}/`);
+              return (
+                <Link key={place.href} href={place.href} className="place" aria-current={here ? "page" : undefined}>
+                  {place.icon}
+                  <span>{place.label}</span>
+                </Link>
+              );
+            })}
+          </nav>
+          <div className="top-end">
+            <LiveDot />
+            <IconButton
+              label={`Theme: ${THEME_NAME[theme]}`}
+              icon={theme === "auto" ? icons.auto : theme === "light" ? icons.sun : icons.moon}
+              onClick={nextTheme}
+            />
+            <IconButton label="Keyboard shortcuts" icon={icons.help} onClick={() => setHelp(true)} />
+          </div>
+        </header>
+        <ConnectionBanner />
+        <main id="content" tabIndex={-1}>
+          <Routes />
+        </main>
+      </div>
+      <Suspense fallback={null}>{help && <HelpDialog onClose={() => setHelp(false)} />}</Suspense>
+    </Toasts>
+  );
+}
+
+function LiveDot() {
+  const { state } = useStatus();
+  const word = state === "live" ? "Live" : state === "offline" ? "Offline" : state === "connecting" ? "Connecting" : "Reconnecting";
+  return (
+    <span className="live-dot" data-state={state} title={state === "live" ? "Changes are shown as they happen" : word}>
+      <span aria-hidden="true">{state === "live" ? "●" : "○"}</span> <span className="live-word">{word}</span>
+    </span>
+  );
+}

@@ -1,0 +1,30 @@
+// The button of the views: those that come with the page, and one's own.
+
+import { lazy, Suspense } from "react";
+
+import { icons, Popover } from "../ui";
+import { BUILT_IN, useViews } from "./views";
+
+const ViewList = lazy(() => import("./view-list"));
+
+export function ViewMenu({ query, onChoose }: { query: string; onChoose: (query: string) => void }) {
+  const own = useViews();
+  const here = [...own, ...BUILT_IN].find((view) => view.query === query);
+  return (
+    <Popover label={here?.name ?? "Views"} title="Views" icon={icons.bookmark}>
+      {(close) => (
+        <Suspense fallback={<p className="muted">Loading…</p>}>
+          <ViewList
+            own={own}
+            here={here}
+            query={query}
+            onChoose={(chosen) => {
+              close();
+              onChoose(chosen);
+            }}
+          />
+        </Suspense>
+      )}
+    </Popover>
+  );
+}
