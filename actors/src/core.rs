@@ -61,7 +61,7 @@ impl Core {
         let changes = Changes::new(config.feed.changes_bytes);
         Self {
             config,
-            clock: Clock::start(),
+            clock: Clock::resume(store.meta().decided_at),
             store,
             journal,
             feeds,

@@ -104,6 +104,21 @@ pub(crate) fn dispatch(core: &Core, key: &QueueKey, of: Option<&Name>) -> Dispat
     dispatch
 }
 
+/// The same of what waits in a queue, of which so many are held back by their keys' limits.
+pub(crate) fn of_queue(core: &Core, key: &QueueKey, (depth, held): (usize, usize)) -> Dispatch {
+    let dispatch = dispatch(core, key, None);
+    if depth == 0 || held < depth || dispatch.verdict != Verdict::Ready {
+        return dispatch;
+    }
+    let (told, queue) = (counted(depth, "execution"), &key.1);
+    let message = format!(
+        "What waits in queue '{queue}', {told}, is of concurrency keys at their limits. Wait until \
+         one of theirs ends, or raise the limit with \"heartline queues limit {queue} \
+         --key-max-in-progress N\"."
+    );
+    Dispatch { verdict: Verdict::LimitHeld, message, ..dispatch }
+}
+
 /// The facts in whole sentences, and apart from them what to do where somebody should. A pause or a
 /// limit comes before the runners, but for a rate: it lets the next through by itself.
 fn look(core: &Core, key: &QueueKey, of: Option<&Name>) -> (Dispatch, Option<String>) {

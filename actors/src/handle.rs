@@ -622,9 +622,9 @@ impl Handle {
 
     fn queue_view(&self, namespace: &Namespace, queue: Name) -> QueueView {
         let core = &self.0.core;
-        let dispatch = self.dispatch(namespace, &queue, None);
         let key = (namespace.clone(), queue.clone());
         let figures = core.board().queue(&key, core.now());
+        let dispatch = evidence::of_queue(core, &key, (figures.depth, figures.held_back));
         let (known, waiting) = {
             let runners = core.runners();
             let waiting = runners.of_queue(&key).filter(|r| r.offering > 0).count();

@@ -277,9 +277,12 @@ impl Runners {
         }
     }
 
-    /// Polls of a queue that wait now, and the slots they offer.
+    /// Runners of a queue whose polls wait now, at most, and the slots they offer: one runner may
+    /// have several polls.
     pub fn offers(&self, key: &QueueKey) -> (usize, usize) {
-        self.offers.get(key).copied().unwrap_or_default()
+        let (polls, slots) = self.offers.get(key).copied().unwrap_or_default();
+        let known = self.by_queue.get(key).map_or(0, |names| names.len());
+        (polls.min(known), slots)
     }
 
     /// All that ever polled a queue.

@@ -23,6 +23,9 @@ use crate::{
     writer::Wants,
 };
 
+/// No deadline is acted upon later than this after it was due, where the machine keeps up: the timer
+/// counts in milliseconds, and a commit and a turn of each actor come on top.
+const EPSILON: Duration = Duration::from_millis(100);
 /// Between two looks for idle actors.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// An audit looks at so many executions at once under the board's lock, and a sweep at so many
@@ -59,7 +62,8 @@ impl Watch {
         let seen = self.seen();
         let mut fired: BTreeMap<_, _> = DeadlineKind::ALL.iter().map(|k| (k.as_str(), 0)).collect();
         fired.extend(seen.fired.iter().map(|(kind, count)| (*kind, *count)));
-        DeadlinesView { armed, fired, lateness_ms: seen.lateness_ms.quantiles() }
+        let epsilon_ms = u64::try_from(EPSILON.as_millis()).unwrap_or(u64::MAX);
+        DeadlinesView { armed, fired, lateness_ms: seen.lateness_ms.quantiles(), epsilon_ms }
     }
 
     pub(crate) fn limbo(&self) -> LimboView {

@@ -293,6 +293,8 @@ pub struct DeadlinesView {
     pub fired: BTreeMap<&'static str, u64>,
     /// Due → decided.
     pub lateness_ms: Quantiles,
+    /// What lateness stays within where the machine keeps up (invariant F).
+    pub epsilon_ms: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -372,6 +372,7 @@ impl Writer {
             summary: summary.clone(),
             snapshot,
             idempotency,
+            decided_at: self.core.now(),
         };
         let after = AfterCommit {
             core: Arc::clone(&self.core),

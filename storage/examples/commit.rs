@@ -117,6 +117,7 @@ impl Writer {
             summary: None,
             snapshot: None,
             idempotency: None,
+            decided_at: Timestamp(i64::MIN),
         }
     }
 }
@@ -186,6 +187,7 @@ fn live(n: usize) -> [Append; 2] {
             summary: Some(summary.into()),
             snapshot: (seq == 2).then(|| encode_state(state)),
             idempotency: None,
+            decided_at: Timestamp(i64::MIN),
         }
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! The hot path reads no disk (the heads are cached), parses nothing, and copies each event once.
 
-use heartline_execution::{ExecutionId, Namespace, Place};
+use heartline_execution::{ExecutionId, Namespace, Place, Timestamp};
 use rocksdb::{DB, WriteBatch, WriteOptions};
 
 use crate::fence::Fence;
@@ -30,11 +30,19 @@ pub(crate) struct Writer {
     key: Vec<u8>,
     value: Vec<u8>,
     synced: WriteOptions,
+    /// The latest that is on disk, as far as this opening wrote it.
+    decided_at: Timestamp,
 }
 
 impl Writer {
-    pub(crate) fn new() -> Self {
-        Self { heads: Heads::default(), key: Vec::new(), value: Vec::new(), synced: open::synced() }
+    pub(crate) fn new(decided_at: Timestamp) -> Self {
+        Self {
+            heads: Heads::default(),
+            key: Vec::new(),
+            value: Vec::new(),
+            synced: open::synced(),
+            decided_at,
+        }
     }
 
     /// After anything unexpected the log is read again.
@@ -65,7 +73,15 @@ impl Writer {
             })
             .collect::<Result<Vec<_>, _>>()?;
         if !staging.rows.is_empty() {
+            let decided = batch.iter().filter(|append| !append.records.is_empty());
+            let decided_at = decided.map(|append| append.decided_at).max();
+            let decided_at = decided_at.filter(|at| *at > self.decided_at);
+            if let Some(at) = decided_at {
+                let meta = open::meta_family(db)?;
+                staging.rows.put_cf(meta, open::DECIDED_AT, at.0.to_be_bytes());
+            }
             self.apply(db, staging.rows)?;
+            self.decided_at = decided_at.unwrap_or(self.decided_at);
         }
         for append in batch {
             // Nobody writes to it again; were it done, the head would be read again.
@@ -138,6 +154,7 @@ impl Writer {
             summary,
             snapshot,
             idempotency,
+            decided_at: _,
         } = append;
         let Staging { families, rows, .. } = staging;
         if let Some(standing) = standing {

@@ -128,6 +128,8 @@ pub struct Append {
     pub snapshot: Option<Vec<u8>>,
     /// Remembered together with the creation.
     pub idempotency: Option<Idempotency>,
+    /// When it was decided: no later clock may begin before it. See [`Meta::decided_at`].
+    pub decided_at: Timestamp,
 }
 
 impl Append {
@@ -143,6 +145,7 @@ impl Append {
             summary: None,
             snapshot: None,
             idempotency: None,
+            decided_at: Timestamp(i64::MIN),
         }
     }
 }
@@ -306,6 +309,8 @@ pub struct Meta {
     pub format: u32,
     /// Counts openings; grows by one each time.
     pub epoch: u64,
+    /// At opening, the latest [`Append::decided_at`] there had been; `None` in an empty store.
+    pub decided_at: Option<Timestamp>,
 }
 
 /// The contract. Every method blocks: call it from the journal's thread or a blocking pool, never

@@ -10,7 +10,8 @@ use std::{
 };
 
 use heartline_execution::{
-    Event, ExecutionId, Name, Namespace, Place, QueueSettings, Standing, State, state::apply,
+    Event, ExecutionId, Name, Namespace, Place, QueueSettings, Standing, State, Timestamp,
+    state::apply,
 };
 
 use crate::fence::Fence;
@@ -35,6 +36,7 @@ struct Log {
 #[derive(Default)]
 struct Disk {
     epoch: u64,
+    decided_at: Option<Timestamp>,
     logs: BTreeMap<Key, Log>,
     used: HashMap<(Namespace, String), Used>,
     queues: BTreeMap<(Namespace, Name), QueueSettings>,
@@ -43,7 +45,7 @@ struct Disk {
 /// Keeps executions for as long as somebody holds it.
 pub struct MemoryStore {
     disk: Arc<Mutex<Disk>>,
-    epoch: u64,
+    meta: Meta,
 }
 
 impl Default for MemoryStore {
@@ -59,12 +61,12 @@ impl MemoryStore {
     }
 
     fn on(disk: Arc<Mutex<Disk>>) -> Self {
-        let epoch = {
+        let meta = {
             let mut disk = disk.lock().unwrap_or_else(PoisonError::into_inner);
             disk.epoch += 1;
-            disk.epoch
+            Meta { format: FORMAT, epoch: disk.epoch, decided_at: disk.decided_at }
         };
-        Self { disk, epoch }
+        Self { disk, meta }
     }
 
     /// What a process finds that starts after this one was killed: all that was committed, under
@@ -77,7 +79,7 @@ impl MemoryStore {
 
     fn disk(&self) -> Result<MutexGuard<'_, Disk>, Error> {
         let disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
-        if disk.epoch == self.epoch {
+        if disk.epoch == self.meta.epoch {
             Ok(disk)
         } else {
             Err(Error::Unhealthy("it crashed, and another one took over".to_owned()))
@@ -114,6 +116,7 @@ impl Disk {
             summary,
             snapshot,
             idempotency,
+            decided_at,
         } = append;
         let nothing = records.is_empty()
             && standing.is_none()
@@ -123,6 +126,7 @@ impl Disk {
         if nothing {
             return Ok(()); // A barrier must not make a log.
         }
+        self.decided_at = self.decided_at.max(Some(*decided_at));
         let log = self.logs.entry(key).or_default();
         let mut prev_lifecycle = log.events.last().map_or(0, |last| {
             if last.record.lifecycle { last.record.seq } else { last.prev_lifecycle }
@@ -306,7 +310,7 @@ impl ExecutionStore for MemoryStore {
     }
 
     fn meta(&self) -> Meta {
-        Meta { format: FORMAT, epoch: self.epoch }
+        self.meta.clone()
     }
 
     fn healthy(&self) -> Result<(), Error> {

@@ -8,10 +8,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use heartline_execution::Timestamp;
 use rocksdb::{DB, WriteOptions};
 
 use crate::{
-    Meta,
+    Error, Meta,
     logfile::{self, Verdict},
     options::{META, Options},
 };
@@ -30,6 +31,8 @@ const LOCK_FILE: &str = "heartline.lock";
 const CURRENT: &str = "CURRENT";
 /// Row of the `meta` family: how often the store was opened.
 const EPOCH: &[u8] = b"epoch";
+/// Microseconds since 1970, big-endian.
+pub(crate) const DECIDED_AT: &[u8] = b"decided_at";
 /// Row of the `meta` family that proves that writing works.
 const PROBE: &[u8] = b"probe";
 
@@ -366,7 +369,25 @@ pub(crate) fn next_epoch(db: &DB, folder: &Path) -> Result<Meta, OpenError> {
     };
     let epoch = before + 1;
     db.put_cf_opt(meta, EPOCH, epoch.to_be_bytes(), &synced()).map_err(io)?;
-    Ok(Meta { format: FORMAT, epoch })
+    let decided_at = match db.get_pinned_cf(meta, DECIDED_AT).map_err(io)? {
+        None => None,
+        Some(row) => Some(Timestamp(i64::from_be_bytes(row[..].try_into().map_err(|_| {
+            OpenError::Damaged {
+                file: folder.to_owned(),
+                what: "the time of the last decision is not a number".to_owned(),
+                advice: "restore the folder from a backup".to_owned(),
+            }
+        })?))),
+    };
+    Ok(Meta { format: FORMAT, epoch, decided_at })
+}
+
+/// What the store knows of itself stands here.
+pub(crate) fn meta_family(db: &DB) -> Result<&rocksdb::ColumnFamily, Error> {
+    db.cf_handle(META).ok_or_else(|| Error::Corrupt {
+        place: META.to_owned(),
+        what: "the column family is missing".to_owned(),
+    })
 }
 
 /// Proves that a write reaches the disk.

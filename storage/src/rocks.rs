@@ -11,7 +11,9 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
 };
 
-use heartline_execution::{ExecutionId, Name, Namespace, QueueSettings, Standing, State};
+use heartline_execution::{
+    ExecutionId, Name, Namespace, QueueSettings, Standing, State, Timestamp,
+};
 use rocksdb::DB;
 
 use crate::{
@@ -65,11 +67,12 @@ impl RocksStore {
         let claim = Claim::take(folder)?;
         let db = claim.open(&options)?;
         let meta = next_epoch(&db, folder)?;
+        let decided_at = meta.decided_at.unwrap_or(Timestamp(i64::MIN));
         Ok(Self {
             options,
             meta,
             fault: Mutex::new(None),
-            writer: Mutex::new(Writer::new()),
+            writer: Mutex::new(Writer::new(decided_at)),
             db: RwLock::new(Some(db)),
             claim,
             folder: folder.to_owned(),

@@ -97,6 +97,7 @@ for_every_store!(
     a_long_log_is_purged_as_a_whole,
     namespaces_do_not_see_each_other,
     a_restart_keeps_all_that_was_committed_and_counts_an_epoch,
+    a_restart_knows_when_the_last_decision_was_made,
     recovery_of_a_healthy_store_changes_nothing,
     the_terminal_head_is_still_guarded,
     what_is_set_on_a_queue_stays_until_it_is_set_otherwise,
@@ -190,6 +191,7 @@ fn an_empty_append_is_a_barrier_and_leaves_no_trace(fixture: impl Fixture) {
         summary: None,
         snapshot: None,
         idempotency: None,
+        decided_at: Timestamp(i64::MAX),
     };
     let (early, late) = (barrier(0), barrier(1));
     commit(store, early);
@@ -200,6 +202,28 @@ fn an_empty_append_is_a_barrier_and_leaves_no_trace(fixture: impl Fixture) {
     story.start("r");
     assert_eq!(store.commit(&[late]).unwrap(), [Ok(())]);
     assert!(!store.purge(&Name::new("other").unwrap(), story.id).unwrap());
+}
+
+fn a_restart_knows_when_the_last_decision_was_made(fixture: impl Fixture) {
+    assert_eq!(fixture.store().meta().decided_at, None);
+    let mut story = Story::new("default", 1);
+    let (first, second) = (story.create(), story.start("r"));
+    let last = second.decided_at;
+    assert!(first.decided_at <= last);
+    let barrier = Append {
+        decided_at: Timestamp(i64::MAX),
+        ..Append::barrier(story.namespace.clone(), story.id, 2)
+    };
+    assert_eq!(
+        fixture.store().commit(&[first, second, barrier]).unwrap(),
+        [Ok(()), Ok(()), Ok(())]
+    );
+    let fixture = fixture.restart();
+    assert_eq!(fixture.store().meta().decided_at, Some(last));
+    // One whose clock is behind takes nothing back.
+    let early = Append { decided_at: Timestamp(1), ..story.post(1) };
+    commit(fixture.store(), early);
+    assert_eq!(fixture.restart().store().meta().decided_at, Some(last));
 }
 
 fn pages_keep_their_limits_and_say_exactly_whether_there_is_more(fixture: impl Fixture) {

@@ -5,8 +5,8 @@
 //! The server's `Clock` takes the wall clock's word once, when it starts, and counts on from there
 //! with the monotonic clock. What is tried out here is that nothing in the server goes round it:
 //! not its sockets, its queues or its ids. A library in front of the C library (`faketime`) sets
-//! the wall clock, for the server alone; the monotonic clock stays as it is. Deliberately absent: a
-//! server that is started again by another wall clock.
+//! the wall clock, for the server alone; the monotonic clock stays as it is. A server that starts again
+//! by a clock that is behind goes on from the time of its log.
 
 use std::{
     convert::Infallible,
@@ -263,6 +263,43 @@ async fn a_wall_clock_that_is_set_fails_nobody_and_moves_no_deadline() {
         for event in log::read(&api, id).await {
             assert!(times.contains(&event.time), "dated by the step: {}", event.json);
         }
+    }
+    site.assert_no_errors_logged();
+}
+
+#[tokio::test]
+async fn a_server_that_starts_again_by_a_clock_that_is_behind_keeps_nobody_waiting() {
+    let Some(wall) = Wall::find() else {
+        return eprintln!(
+            "SKIPPED a start by a clock that is behind: libfaketime is not installed"
+        );
+    };
+    let site = wall.over(Site::new()).with("HEARTLINE_SUPERVISION_BOOT_GRACE", "500ms");
+    let mut server = site.start().await;
+    let mut work = Work { api: site.api(), created: Vec::new() };
+    let wanted = work.create("wanted", &json!({})).await;
+    let doomed = work.doomed().await;
+    let retry = json!({"retry": {"max_attempts": 2, "initial_backoff": text(BACKOFF)}});
+    let first = work.create_and_claim("retried", &retry).await;
+    let error = json!({"code": "flaky", "message": "It broke.", "retryable": true});
+    work.call(&first, "fail", json!({"error": error})).await;
+    server.kill().await;
+
+    wall.write(-HOUR);
+    let again = Instant::now();
+    let _server = site.start().await;
+    assert_eq!(work.claim("wanted").await.execution, wanted);
+    assert_eq!(work.claim("retried").await.execution, first.execution);
+    for Doomed { id, reason, .. } in &doomed {
+        let failed = log::wait_for_type(&work.api, id, "execution.failed").await;
+        assert_eq!(failed.data()["reason"], *reason);
+    }
+    let took = again.elapsed();
+    println!("all of it went on within {took:?}");
+    assert!(took <= PATIENCE / 2, "{took:?}");
+    for id in &work.created {
+        let log = log::read(&work.api, id).await;
+        assert!(log.is_sorted_by_key(|event| event.time), "time goes back in {id}");
     }
     site.assert_no_errors_logged();
 }

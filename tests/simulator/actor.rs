@@ -330,6 +330,7 @@ impl Server {
             summary,
             snapshot,
             idempotency: ask.key.clone(),
+            decided_at: env.now,
         };
         let timeout = match (&ask.asker, &ask.command) {
             (Asker::Timer { came_up, .. }, Command::TimeOut { kind, .. }) => {
@@ -493,6 +494,7 @@ fn barrier(actor: &Actor, ask: Ask, answer: Result<Reply, Rejection>) -> Entry {
         summary: None,
         snapshot: None,
         idempotency: None,
+        decided_at: heartline_execution::Timestamp(i64::MIN),
     };
     let after = After {
         generation: actor.generation,

@@ -343,6 +343,7 @@ impl Desk {
             records,
             summary: creates.then(|| Arc::new(summary(&entry.state, now))),
             snapshot: due.then(|| snapshot(&entry.state)),
+            decided_at: now,
             ..Append::barrier(namespace(), entry.id, head)
         };
         let after = AfterCommit {

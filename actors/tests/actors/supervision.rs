@@ -266,8 +266,12 @@ fn a_restart_keeps_every_lease_and_arms_every_deadline() {
             unclaimed.last().expect("an event")["data"]["reason"],
             "schedule_to_start_timeout"
         );
-        let boot = handle.supervisor().boot;
-        assert_eq!((boot.returned, boot.failed), (1, 1));
+        // What is visible is acted on in the next moment.
+        eventually(async || {
+            let boot = handle.supervisor().boot;
+            ((boot.returned, boot.failed) == (1, 1)).then_some(())
+        })
+        .await;
         assert_eq!(handle.supervisor().limbo.violations, Vec::<String>::new());
     });
 }

@@ -93,6 +93,7 @@ impl Story {
             })),
             snapshot: None,
             idempotency: None,
+            decided_at: Timestamp(self.clock),
         }
     }
 

@@ -269,6 +269,9 @@ class Rate(TypedDict):
     per_second: float
 
 
+Reason: TypeAlias = Literal['runner_error', 'definition_invalid', 'schedule_to_start_timeout', 'start_to_close_timeout', 'schedule_to_close_timeout', 'heartbeat_timeout', 'progress_timeout', 'waiting_timeout', 'runner_lost', 'cancel_requested', 'cancel_timeout', 'supervisor_gave_up']
+
+
 class Resume(TypedDict):
     """
     `POST …/resume`.
