@@ -115,7 +115,7 @@ scenario("an address leads to an event, and the tab is in it", async ({ open, se
 });
 
 scenario("an address that leads nowhere says so and the way on", async ({ open, expect }) => {
-  expect(/\b40[04]\b/);
+  expect(/\b40[04]\b.*\/v1\//);
   const page = await open("/executions/aex_00000000000000000000000000000000");
   await sees(page, "There is no such execution here");
   await page.getByRole("link", { name: "Back to all executions" }).click();

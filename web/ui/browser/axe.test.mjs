@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
+import { inspect, isDeepStrictEqual } from "node:util";
 
 import { rowOf, scenario, sees } from "./harness.mjs";
 import { begins, log, message, says, toolCall } from "./server.mjs";
@@ -43,9 +44,18 @@ async function check(page, what, all) {
       await Promise.allSettled(document.getAnimations().filter((each) => each.effect?.getComputedTiming().iterations !== Infinity).map((each) => each.finished));
       await drawn();
     });
-    for (const finding of await findings(page, rules)) all.push({ what, look, ...finding });
+    // The same finding on many pages is one finding.
+    for (const finding of await findings(page, rules)) {
+      const known = all.find(({ seen, ...each }) => isDeepStrictEqual(each, finding));
+      if (known) known.seen.push(`${what}, ${look}`);
+      else all.push({ ...finding, seen: [`${what}, ${look}`] });
+    }
   }
   await page.setViewportSize(size);
+}
+
+function nothing(all) {
+  assert.equal(all.length, 0, inspect(all, { depth: 4, breakLength: 200 }));
 }
 
 /** Executions in every phase, with all that a runner can say. */
@@ -111,11 +121,11 @@ scenario("axe finds nothing serious in the list and what opens from it", async (
   await page.keyboard.press("?");
   await page.getByRole("dialog").waitFor();
   await check(page, "the help", all);
-  assert.deepEqual(all, []);
+  nothing(all);
 });
 
 scenario("axe finds nothing serious in an execution, whatever its phase and tab", async ({ open, server, expect }) => {
-  expect(/\b404\b/);
+  expect(/\b404\b.*\/v1\//);
   const all = [];
   const { live, failed, waiting, cancelling, done, pending } = await furnish(server);
   const page = await open("/", { scripts: [axe] });
@@ -140,11 +150,11 @@ scenario("axe finds nothing serious in an execution, whatever its phase and tab"
   await at(done.page, "Completed", "what is completed");
   await at(`/executions/${pending.id}`, "no runner ever", "what waits for a runner");
   await at("/executions/aex_00000000000000000000000000000000", "There is no such execution here", "what is not there");
-  assert.deepEqual(all, []);
+  nothing(all);
 });
 
 scenario("axe finds nothing serious in queues, runners and the supervisor", async ({ open, server, expect }) => {
-  expect(/\b404\b/);
+  expect(/\b404\b.*\/v1\//);
   const all = [];
   await furnish(server);
   const page = await open("/", { scripts: [axe] });
@@ -163,5 +173,5 @@ scenario("axe finds nothing serious in queues, runners and the supervisor", asyn
   await page.getByRole("button", { name: "Pause…" }).click();
   await page.getByRole("dialog").waitFor();
   await check(page, "the dialog that pauses", all);
-  assert.deepEqual(all, []);
+  nothing(all);
 });

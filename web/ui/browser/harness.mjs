@@ -90,6 +90,9 @@ class Stage {
       const url = new URL(request.url());
       if (!["blob:", "data:"].includes(url.protocol) && url.host !== home) fault(`asked another host: ${url.href}`);
     });
+    page.on("websocket", (socket) => {
+      if (new URL(socket.url()).host !== home) fault(`asked another host: ${socket.url()}`);
+    });
     page.on("requestfailed", (request) => {
       // What a page no longer wants, it gives up itself.
       const why = request.failure()?.errorText;

@@ -45,7 +45,7 @@ scenario("shortcuts search, go to each place, move in the list, open and help", 
   await page.keyboard.press("/");
   assert.equal(await focused(page), "input: Search executions");
   await page.keyboard.type("job 3");
-  await sees(page, /Enter shows executions whose\s+name\s+is exactly\s+job 3/);
+  await sees(page, /name\s+is exactly\s+job 3/);
   await page.keyboard.press("Enter");
   await until(page, "one row", () => document.querySelectorAll(".rows [role=row]").length === 1);
   await page.keyboard.press("Backspace");
@@ -124,8 +124,7 @@ scenario("Tab goes through the page in the order in which it stands, and it show
     "button: Filter",
     "button: All executions",
     "button: Create",
-    "button: All1",
-    ...["Pending0", "In progress1", "Waiting0", "Failed0", "Completed0", "Cancelled0"].map((phase) => `button: ${phase}`),
+    ...["All 1", "Pending 0", "In progress 1", "Waiting 0", "Failed 0", "Completed 0", "Cancelled 0"].map((phase) => `button: ${phase}`),
     "grid: Executions",
   ]);
 

@@ -52,6 +52,11 @@ scenario("a server that is killed and comes back leaves no gap in what open page
   for (let batch = 0; batch < 5; batch += 1) await post(20);
   await last();
   await sees(rowOf(list, lease), "In progress");
+  // From here on everything comes over the one socket.
+  const asked = [];
+  for (const page of [list, talk]) page.on("request", (request) => asked.push(request.url()));
+  const sockets = [];
+  for (const page of pages) page.on("websocket", (socket) => sockets.push(socket.url()));
 
   // What was acknowledged at the last moment counts, whether a page had it yet or not.
   await post(20);
@@ -78,6 +83,8 @@ scenario("a server that is killed and comes back leaves no gap in what open page
   await lease.complete({ lines: posted });
   await sees(rowOf(list, lease), "Completed");
   for (const page of [talk, logs]) await sees(page, "Completed");
+  assert.deepEqual(asked, [], "nothing is polled");
+  assert.deepEqual([...new Set(sockets)], [`${server.pages.replace("http", "ws")}/v1/ws`]);
   assert.deepEqual(pages.map((page) => page.loads), [1, 1, 1], "nothing was loaded anew");
 });
 

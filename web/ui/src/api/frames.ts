@@ -250,8 +250,11 @@ export interface components {
             /** @description `key:value`. */
             label?: string | null;
             name?: string | null;
+            /** @description An execution's id: its children. */
+            parent?: string | null;
             phase?: string | null;
             queue?: string | null;
+            reason?: string | null;
             runner?: string | null;
             since?: string | null;
             until?: string | null;
@@ -391,6 +394,11 @@ export interface components {
             detail: string;
             errors?: components["schemas"]["FieldError"][];
             request_id: string;
+            /**
+             * Format: int32
+             * @description Seconds after which another try makes sense, where the server knows; as `Retry-After`.
+             */
+            retry_after?: number | null;
             /** Format: int32 */
             status: number;
             title: string;
@@ -473,6 +481,13 @@ export interface components {
             /** @constant */
             op: "reset";
             reason: string;
+        };
+        /** @description The body of a resource as it is now; at most one a second. */
+        ResourceFrame: {
+            body: unknown;
+            id: unknown;
+            /** @constant */
+            op: "resource";
         };
         /** @description The question was answered. May come twice, with the same `seq`, when the runner was away. */
         Resumed: {
@@ -582,6 +597,18 @@ export interface components {
             op: "subscribe";
             view?: components["schemas"]["ViewName"] | null;
         };
+        /** @description Watch a resource: the body that `GET` gives, now and whenever it has changed. */
+        SubscribeResource: {
+            id: unknown;
+            /** @constant */
+            op: "subscribe";
+            /**
+             * @description `/v1/queues`, `/v1/queues/NAME`, `/v1/runners`, `/v1/runners/ID`, `/v1/supervisor`,
+             *     `/v1/executions/ID/explain`, or `/v1/executions/counts` with the filter of a list as its
+             *     query.
+             */
+            resource: string;
+        };
         /** @description A subscription to an execution has begun. */
         Subscribed: {
             execution: string;
@@ -607,6 +634,13 @@ export interface components {
             limit: number;
             /** @constant */
             op: "subscribed";
+        };
+        /** @description A subscription to a resource has begun. */
+        SubscribedResource: {
+            id: unknown;
+            /** @constant */
+            op: "subscribed";
+            resource: string;
         };
         /** @description Timeouts as they stand; durations such as `30s`. */
         Timeouts: {

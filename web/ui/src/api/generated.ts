@@ -104,6 +104,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/executions/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Count executions by phase. */
+        get: operations["countExecutions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/executions/{id}": {
         parameters: {
             query?: never;
@@ -445,6 +462,21 @@ export interface components {
              */
             deadline: string;
         };
+        /** @description A number for each phase. */
+        ByPhase: {
+            /** Format: int64 */
+            cancelled: number;
+            /** Format: int64 */
+            completed: number;
+            /** Format: int64 */
+            failed: number;
+            /** Format: int64 */
+            in_progress: number;
+            /** Format: int64 */
+            pending: number;
+            /** Format: int64 */
+            waiting: number;
+        };
         /**
          * @description `POST …/cancel`.
          * @example {
@@ -524,6 +556,12 @@ export interface components {
             lease: components["schemas"]["LeaseToken"];
             /** @description The result; left out, it is what a `CUSTOM` `output` event has set. */
             output?: unknown;
+        };
+        /** @description How many executions a list has. */
+        Counted: {
+            counts: components["schemas"]["ByPhase"];
+            /** @description Whether it is just so many, or at least: of long lists only a part is looked at. */
+            exact: boolean;
         };
         /**
          * @description `POST /v1/executions`.
@@ -861,6 +899,11 @@ export interface components {
             detail: string;
             errors?: components["schemas"]["FieldError"][];
             request_id: string;
+            /**
+             * Format: int32
+             * @description Seconds after which another try makes sense, where the server knows; as `Retry-After`.
+             */
+            retry_after?: number | null;
             /** Format: int32 */
             status: number;
             title: string;
@@ -1026,6 +1069,11 @@ export interface components {
             /** Format: double */
             per_second: number;
         };
+        /**
+         * @description Why a phase was entered.
+         * @enum {string}
+         */
+        Reason: "runner_error" | "definition_invalid" | "schedule_to_start_timeout" | "start_to_close_timeout" | "schedule_to_close_timeout" | "heartbeat_timeout" | "progress_timeout" | "waiting_timeout" | "runner_lost" | "cancel_requested" | "cancel_timeout" | "supervisor_gave_up";
         /**
          * @description `POST …/resume`.
          * @example {
@@ -1652,6 +1700,10 @@ export interface operations {
                 runner?: components["schemas"]["Name"];
                 /** @description With this label, as `key:value` */
                 label?: string;
+                /** @description In its phase for this reason */
+                reason?: components["schemas"]["Reason"];
+                /** @description Children of this execution */
+                parent?: components["schemas"]["ExecutionId"];
                 /** @description With an id that starts so */
                 id_prefix?: string;
                 /** @description Created at or after, RFC 3339 */
@@ -1799,6 +1851,94 @@ export interface operations {
             };
             /** @description invalid, idempotency_key_reused, not_supported */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description corrupt, internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description overloaded, store_unavailable, interrupted, shutting_down */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    countExecutions: {
+        parameters: {
+            query?: {
+                /** @description In this phase */
+                phase?: components["schemas"]["Phase"];
+                /** @description Of this kind */
+                kind?: components["schemas"]["Kind"];
+                /** @description With this name */
+                name?: string;
+                /** @description In this queue */
+                queue?: components["schemas"]["Name"];
+                /** @description Last held by the runner with this id */
+                runner?: components["schemas"]["Name"];
+                /** @description With this label, as `key:value` */
+                label?: string;
+                /** @description In its phase for this reason */
+                reason?: components["schemas"]["Reason"];
+                /** @description Children of this execution */
+                parent?: components["schemas"]["ExecutionId"];
+                /** @description With an id that starts so */
+                id_prefix?: string;
+                /** @description Created at or after, RFC 3339 */
+                since?: components["schemas"]["Instant"];
+                /** @description Created before, RFC 3339 */
+                until?: components["schemas"]["Instant"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Counted"];
+                };
+            };
+            /** @description malformed_request, malformed_json, invalid_query, invalid_header, not_a_websocket */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host_not_allowed, origin_not_allowed, producer_fenced */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description method_not_allowed */
+            405: {
                 headers: {
                     [name: string]: unknown;
                 };

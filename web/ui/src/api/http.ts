@@ -1,6 +1,7 @@
 // Requests over HTTP. What the server refuses comes as an ApiError with its problem; what never reached
 // the server does too, so that every caller has one kind of failure to show.
 
+import { learnServerTime } from "../ui/clock";
 import type { Problem } from "./types";
 
 export type QueryValue = string | number | boolean | null | undefined;
@@ -65,6 +66,9 @@ async function request<T>(method: string, path: string, body: unknown, options: 
     const detail = "The server could not be reached. Is it running, and is the network up?";
     throw new ApiError(localProblem("unreachable", "No answer", detail));
   }
+  const date = Date.parse(response.headers.get("date") ?? "");
+  // It has whole seconds: on average half of one has passed.
+  if (!Number.isNaN(date)) learnServerTime(date + 500);
   const text = await response.text();
   let parsed: unknown;
   try {

@@ -8,8 +8,8 @@ type Frames = frames["schemas"];
 
 export type Phase = Http["Phase"];
 export type Kind = Http["Kind"];
-/** Why a phase was entered. The server may know more of them than this page. */
-export type Reason = string;
+/** Why a phase was entered. */
+export type Reason = Http["Reason"];
 export type Execution = Http["Execution"];
 export type ExecutionState = Http["State"];
 export type ExecutionWithState = Http["ExecutionWithState"];
@@ -39,24 +39,14 @@ export type Problem = Http["Problem"];
 export type FieldError = Http["FieldError"];
 
 /** Which executions a list is of; everything named must match. */
-export type ListFilter = {
+export type ListFilter = { [Key in keyof Frames["Filter"]]?: NonNullable<Frames["Filter"][Key]> } & {
   phase?: Phase;
   reason?: Reason;
   kind?: Kind;
-  name?: string;
-  queue?: string;
-  runner?: string;
-  /** `key:value` */
-  label?: string;
-  id_prefix?: string;
-  /** The id of an execution: its children. */
-  parent?: string;
-  since?: string;
-  until?: string;
 };
 
 /** How many there are by phase. `exact` false: at least so many. */
-export type Counts = { counts: Record<Phase, number>; exact: boolean };
+export type Counts = Http["Counted"];
 
 export type EnterFrame = Frames["Enter"];
 export type LeaveFrame = Frames["Leave"];

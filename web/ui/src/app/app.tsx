@@ -1,6 +1,6 @@
 // The shell: where to go, how the connection is, and the page.
 
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 
 import { useStatus } from "../live/context";
@@ -27,6 +27,13 @@ export function App() {
   const [help, setHelp] = useState(false);
   const [theme, setTheme] = useState<Theme>(storedTheme);
   useEffect(() => applyTheme(theme), [theme]);
+  // The page that had the focus is gone: reading goes on at the new one, not at the top of the shell.
+  const before = useRef(location);
+  useEffect(() => {
+    if (before.current === location) return;
+    before.current = location;
+    if (document.activeElement === document.body) document.getElementById("content")?.focus({ preventScroll: true });
+  }, [location]);
   const nextTheme = () => setTheme((before) => NEXT_THEME[before]);
   useShortcuts({
     ...Object.fromEntries(PLACES.map((place) => [`g ${place.key}`, () => navigate(place.href)])),

@@ -19,7 +19,7 @@ const GROUPS: readonly { title: string; keys: readonly (readonly [string, string
   {
     title: "In the list",
     keys: [
-      ["j k", "Next, previous"],
+      ["j k", "Next, previous (arrows, too)"],
       ["Enter", "Open"],
       ["x", "Select"],
       ["Shift x", "Select up to here"],

@@ -15,7 +15,7 @@ let first: { key: string; at: number } | undefined;
 function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (target.isContentEditable) return true;
-  if (target instanceof HTMLInputElement) return !["checkbox", "radio", "button", "range"].includes(target.type);
+  if (target instanceof HTMLInputElement) return target.type !== "checkbox" && target.type !== "button";
   return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
 }
 

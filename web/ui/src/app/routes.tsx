@@ -14,6 +14,15 @@ const RunnersPage = lazy(() => import("../operations/runners"));
 const RunnerPage = lazy(() => import("../operations/runner"));
 const SupervisorPage = lazy(() => import("../operations/supervisor"));
 
+/** A part of the address, as text: the router leaves characters escaped that have a meaning in addresses. */
+function text(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 function Page({ children }: { children: ReactNode }) {
   return (
     <PageBoundary>
@@ -43,7 +52,7 @@ export function Routes() {
       <Route path="/executions/:id">
         {({ id }) => (
           <Page key={id}>
-            <ExecutionPage id={id} />
+            <ExecutionPage id={text(id)} />
           </Page>
         )}
       </Route>
@@ -55,7 +64,7 @@ export function Routes() {
       <Route path="/queues/:name">
         {({ name }) => (
           <Page key={name}>
-            <QueuePage name={name} />
+            <QueuePage name={text(name)} />
           </Page>
         )}
       </Route>
@@ -67,7 +76,7 @@ export function Routes() {
       <Route path="/runners/:id">
         {({ id }) => (
           <Page key={id}>
-            <RunnerPage id={id} />
+            <RunnerPage id={text(id)} />
           </Page>
         )}
       </Route>

@@ -9,7 +9,11 @@ const NEAR = 30;
 const PERSON_MS = 400;
 
 /** What to call when it scrolls. */
-export function useFollow(of: RefObject<HTMLElement | null>, following: boolean, onFollow: (following: boolean) => void): () => void {
+export function useFollow(
+  of: RefObject<HTMLElement | null>,
+  following: boolean,
+  onFollow: (following: boolean) => void,
+): () => void {
   const moved = usePersonMoves(of);
   return useCallback(() => {
     const at = of.current;

@@ -7,6 +7,7 @@ import { Link } from "wouter";
 import { useLive } from "../live/context";
 import { Button, EmptyState, ErrorState, icons, Skeleton } from "../ui";
 import { STATUS, ExecutionStore, type StoreStatus } from "./store";
+import { preloadPane } from "./pane";
 import { Shell } from "./shell";
 
 import "./execution.css";
@@ -16,6 +17,7 @@ export default function ExecutionPage({ id }: { id: string }) {
   const [store] = useState(() => new ExecutionStore(live, id));
   const [status, setStatus] = useState<StoreStatus>(store.status);
   useEffect(() => {
+    preloadPane(location.search);
     const stop = store.start();
     const unsubscribe = store.subscribe(STATUS, () => setStatus(store.status));
     return () => {
@@ -44,14 +46,22 @@ function Loading({ id }: { id: string }) {
   );
 }
 
-function Failed({ id, problem, retry }: { id: string; problem: Extract<StoreStatus, { state: "failed" }>["problem"]; retry: () => void }) {
+function Failed({
+  id,
+  problem,
+  retry,
+}: {
+  id: string;
+  problem: Extract<StoreStatus, { state: "failed" }>["problem"];
+  retry: () => void;
+}) {
   if (problem.status === 404) {
     return (
       <EmptyState title="There is no such execution here" action={<BackToList />}>
         <p className="mono outside-text">{id}</p>
         <p className="muted">
-          It may have been purged, or it lives on another server or in another namespace. An id is <code>aex_</code> or <code>wex_</code> and 32 hex digits: a part of one can be
-          searched for in the list.
+          It may have been purged, or it lives on another server or in another namespace. An id is <code>aex_</code> or{" "}
+          <code>wex_</code> and 32 hex digits: a part of one can be searched for in the list.
         </p>
         <Button icon={icons.retry} onClick={retry}>
           Look again

@@ -174,11 +174,23 @@ export function Took({ ms }: { ms: number | undefined }) {
   return ms === undefined ? null : <span className="num muted">{formatDuration(ms)}</span>;
 }
 
+/** Something that folds, with its time beside it: what is in a summary cannot be a link as well. */
+export function Fold({ at, seq, children }: { at: string; seq: number; children: ReactNode }) {
+  return (
+    <div className="x-fold">
+      {children}
+      <span className="x-when">
+        <ClockTime at={at} /> <EventLink seq={seq} />
+      </span>
+    </div>
+  );
+}
+
 export function Section({ title, end, children }: { title: string; end?: ReactNode; children: ReactNode }) {
   return (
     <section className="x-section">
       <header>
-        <h3>{title}</h3>
+        <h2>{title}</h2>
         {end}
       </header>
       {children}

@@ -1,12 +1,12 @@
 // The page around an execution that is there: head, what is first, tabs and what stands beside them; and
 // which tab and event the address names.
 
-import { lazy, memo, Suspense, useCallback, useMemo } from "react";
+import { memo, useCallback, useMemo } from "react";
 import { useLocation, useSearch } from "wouter";
 
 import { isFinal } from "../api/types";
 import { useShortcuts } from "../app/keys";
-import { Skeleton, Tabs, useClock, type Tab } from "../ui";
+import { Tabs, useClock, type Tab } from "../ui";
 import { ShownProvider, useExecution, useShown, useVersion, type Shown } from "./context";
 import { Waiting } from "./head/answer";
 import { CancelStages } from "./head/cancel";
@@ -16,15 +16,7 @@ import { PostMortem } from "./head/post-mortem";
 import type { Model } from "./model/model";
 import type { EventPages } from "./model/pages";
 import { STATUS, type ExecutionStore } from "./store";
-import { Conversation } from "./conversation/conversation";
-
-const Timeline = lazy(() => import("./timeline/timeline"));
-const Logs = lazy(() => import("./logs/logs"));
-const StatePane = lazy(() => import("./state/state"));
-const Events = lazy(() => import("./events/events"));
-const Family = lazy(() => import("./family/family"));
-
-export type TabKey = "conversation" | "timeline" | "logs" | "state" | "events" | "family";
+import { Pane, type TabKey } from "./pane";
 
 const TABS: readonly { key: TabKey; label: string }[] = [
   { key: "conversation", label: "Conversation" },
@@ -114,12 +106,18 @@ function Aside() {
   );
 }
 
-const TabBar = memo(function TabBar({ tab, event, onSelect }: { tab: TabKey; event: number | undefined; onSelect: (tab: TabKey, seq?: number) => void }) {
+const TabBar = memo(function TabBar({
+  tab,
+  event,
+  onSelect,
+}: {
+  tab: TabKey;
+  event: number | undefined;
+  onSelect: (tab: TabKey, seq?: number) => void;
+}) {
   return (
     <Tabs<TabKey> label="What happened" tabs={useCounts()} selected={tab} onSelect={onSelect}>
-      <Suspense fallback={<Skeleton lines={4} />}>
-        <Pane tab={tab} event={event} />
-      </Suspense>
+      <Pane tab={tab} asked={event} />
     </Tabs>
   );
 });
@@ -129,23 +127,6 @@ function useCounts(): Tab<TabKey>[] {
   const { model } = useShown();
   const count = useClock(() => model.head);
   return useMemo(() => TABS.map((each) => (each.key === "events" ? { ...each, count } : each)), [count]);
-}
-
-function Pane({ tab, event }: { tab: TabKey; event: number | undefined }) {
-  switch (tab) {
-    case "conversation":
-      return <Conversation />;
-    case "timeline":
-      return <Timeline />;
-    case "logs":
-      return <Logs />;
-    case "state":
-      return <StatePane />;
-    case "events":
-      return <Events asked={event} />;
-    case "family":
-      return <Family />;
-  }
 }
 
 function Lag() {

@@ -13,7 +13,21 @@ const AT = 40;
 /** The server's snapshot in the middle, as a fold of the first part stands in for it. */
 const half = (): ExecutionWithState => {
   const model = modelOf(events.slice(0, AT));
-  return { ...execution, ...model.execution, state: { ...execution.state, messages: {}, tool_calls: {}, steps: {}, sub_agents: {}, todos: {}, tasks: {}, artifacts: {}, custom: {} } };
+  return {
+    ...execution,
+    ...model.execution,
+    state: {
+      ...execution.state,
+      messages: {},
+      tool_calls: {},
+      steps: {},
+      sub_agents: {},
+      todos: {},
+      tasks: {},
+      artifacts: {},
+      custom: {},
+    },
+  };
 };
 
 class FakeLive {
@@ -40,7 +54,9 @@ beforeEach(() => {
     const query = new URLSearchParams(path.split("?")[1]);
     const after = Number(query.get("after"));
     const limit = Number(query.get("limit"));
-    const shown = events.filter((event) => event.seq > after && (query.get("view") !== "status" || event.type.startsWith("execution.")));
+    const shown = events.filter(
+      (event) => event.seq > after && (query.get("view") !== "status" || event.type.startsWith("execution.")),
+    );
     return new Response(JSON.stringify({ events: shown.slice(0, limit), head: events.length, terminal: true }));
   });
 });
@@ -73,7 +89,8 @@ describe("an execution that is opened", () => {
     const { live, store } = opened();
     live.last.onSnapshot(half(), AT);
     const told: string[] = [];
-    for (const key of [EXECUTION, LIFECYCLE, messageKey("m1"), messageKey("m2")]) store.subscribe(key, () => told.push(key));
+    for (const key of [EXECUTION, LIFECYCLE, messageKey("m1"), messageKey("m2")])
+      store.subscribe(key, () => told.push(key));
     const tapped: HeartlineEvent[] = [];
     store.tap((some) => tapped.push(...some));
     live.last.onEvents(events.slice(AT, AT + 3));

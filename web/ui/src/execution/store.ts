@@ -20,9 +20,7 @@ const LIFECYCLE_MOST = 20_000;
 const TAIL = 20;
 
 export type StoreStatus =
-  | { state: "loading" }
-  | { state: "ready"; model: Model; pages: EventPages }
-  | { state: "failed"; problem: Problem };
+  { state: "loading" } | { state: "ready"; model: Model; pages: EventPages } | { state: "failed"; problem: Problem };
 
 type Listener = () => void;
 
@@ -145,7 +143,11 @@ export class ExecutionStore {
   }
 
   private readonly page = (after: number, limit: number, signal?: AbortSignal): Promise<EventPage> =>
-    api.get<EventPage>(executionPath(this.id, "events"), { after, limit }, { signal: signal ?? this.controller.signal });
+    api.get<EventPage>(
+      executionPath(this.id, "events"),
+      { after, limit },
+      { signal: signal ?? this.controller.signal },
+    );
 
   private changed(model: Model): void {
     for (const key of model.take()) this.notify(key);

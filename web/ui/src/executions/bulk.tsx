@@ -60,9 +60,9 @@ export default function BulkDialog({
         </Button>
       </>
     ) : stage === "running" ? (
-      <Button onClick={() => abort.current?.abort()}>Stop here</Button>
+      <Button autoFocus onClick={() => abort.current?.abort()}>Stop here</Button>
     ) : (
-      <Button variant="primary" onClick={close}>
+      <Button variant="primary" autoFocus onClick={close}>
         Close
       </Button>
     );

@@ -48,7 +48,7 @@ export default function Panel({ filter, onChange }: { filter: Filter; onChange: 
             onChange={(value) => put("reason", value)}
             options={[
               { value: "", label: "any" },
-              ...[...new Set([...REASONS, ...(filter.reason ? [filter.reason] : [])])].map((value) => ({ value, label: plainWords(value) })),
+              ...REASONS.map((value) => ({ value, label: plainWords(value) })),
             ]}
           />
         )}

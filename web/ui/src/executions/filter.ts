@@ -1,7 +1,7 @@
 // Which executions the page shows: to and from the URL, to and from what is typed, and as the server
 // takes it. The URL's names are the server's; times may also be relative there.
 
-import { PHASES, type Kind, type ListFilter, type Phase } from "../api/types";
+import { PHASES, type Kind, type ListFilter, type Phase, type Reason } from "../api/types";
 import { milliseconds } from "../ui/duration";
 
 /** As in ListFilter, but `since` and `until` may be `today` or an age such as `24h`. */
@@ -40,8 +40,7 @@ export const FILTER_WORDS: Readonly<Record<FilterKey, string>> = {
 
 const KINDS: readonly Kind[] = ["agent", "workflow"];
 
-/** Why phases are entered, as far as this page knows; the server may know more. */
-export const REASONS: readonly string[] = [
+export const REASONS: readonly Reason[] = [
   "runner_error",
   "definition_invalid",
   "schedule_to_start_timeout",
@@ -63,6 +62,8 @@ export function filterValue(key: FilterKey, value: string): Filter | undefined {
   switch (key) {
     case "phase":
       return PHASES.includes(text as Phase) ? { phase: text as Phase } : undefined;
+    case "reason":
+      return REASONS.includes(text as Reason) ? { reason: text as Reason } : undefined;
     case "kind":
       return KINDS.includes(text as Kind) ? { kind: text as Kind } : undefined;
     case "label":
@@ -175,6 +176,8 @@ function slip(key: FilterKey, value: string): string {
   switch (key) {
     case "phase":
       return `phase is one of ${PHASES.join(", ")}`;
+    case "reason":
+      return `reason is one of ${REASONS.join(", ")}`;
     case "kind":
       return `kind is ${KINDS.join(" or ")}`;
     case "label":

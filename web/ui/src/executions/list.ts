@@ -26,7 +26,16 @@ type Fetch = (filter: ListFilter, cursor: string, signal: AbortSignal) => Promis
 const fetchPage: Fetch = (filter, cursor, signal) =>
   api.get<ExecutionPage>("/v1/executions", { ...filter, limit: PAGE, cursor }, { signal });
 
+/** Where the reader of a list is, for when he comes back to it. */
+export type ReadingPlace = {
+  scrolled: number;
+  /** Newer ones are not shown yet. */
+  held?: { created_at: string; id: string } | undefined;
+  cursor?: { id: string; index: number } | undefined;
+};
+
 export class ListStore {
+  readonly place: ReadingPlace = { scrolled: 0 };
   private view: ListView;
   private readonly listeners = new Set<() => void>();
   private stop: (() => void) | undefined;

@@ -4,12 +4,15 @@
 // The socket sends the first rows anew after each reconnect. Rows that have not come again within what
 // was sent anew have left meanwhile. Rows older than that are of an old round until a page confirms them.
 
-import type { Execution } from "../api/types";
+import type { Execution, Phase } from "../api/types";
 import type { ListChange } from "../live/socket";
 
 export type Row = { readonly id: string; readonly execution: Execution; readonly seq: number; readonly round: number };
 
 type Place = { readonly created_at: string; readonly id: string };
+
+/** Of so many that left it is remembered where to. */
+const DEPARTED_MAX = 2_000;
 
 /** Newest first; of the same moment by id downwards, as the server orders them. */
 export function compare(a: Place, b: Place): number {
@@ -26,6 +29,9 @@ export class ListModel {
   cursor: string | null | undefined;
   /** Whether the rows at the beginning are under way. */
   listing = true;
+
+  /** Where those that left lately are now: they may be selected still. */
+  readonly departed = new Map<string, Phase>();
 
   private round = 0;
   /** The oldest row up to which this round is complete. */
@@ -66,11 +72,13 @@ export class ListModel {
       }
       if (change.turn === "leave") {
         if (this.listing || this.fetching) this.left.set(id, change.seq);
+        if (change.phase) this.remember(id, change.phase);
         this.aside.delete(id);
         removed = this.rows.delete(id) || removed;
         continue;
       }
       this.left.delete(id);
+      this.departed.delete(id);
       if (!known && this.isBeyond(change.execution)) {
         if (this.fetching) this.aside.set(id, change);
         continue;
@@ -166,6 +174,16 @@ export class ListModel {
     const last = this.rows.get(this.ids.at(-1) ?? "");
     const oldest = last && compare(last.execution, this.edge) > 0 ? last.execution : this.edge;
     return compare(place, oldest) > 0;
+  }
+
+  private remember(id: string, phase: Phase): void {
+    this.departed.delete(id);
+    this.departed.set(id, phase);
+    if (this.departed.size <= DEPARTED_MAX) return;
+    for (const oldest of this.departed.keys()) {
+      this.departed.delete(oldest);
+      return;
+    }
   }
 
   private order(added: Row[], removed: boolean): void {

@@ -7,6 +7,7 @@ import { isFinal, type Counts, type Execution } from "../api/types";
 import { withQuery } from "../api/http";
 import { useShortcuts } from "../app/keys";
 import { useLive, useResource } from "../live/context";
+import type { Live } from "../live/socket";
 import { Button, count, ErrorState, icons, IconButton, phaseWord, Skeleton } from "../ui";
 import type { BulkAction } from "./bulk-run";
 import { FirstExecution, NoMatch } from "./empty";
@@ -28,6 +29,16 @@ const MOVES_MS = 20_000;
 /** Before it is known that there is nothing, a placeholder would only flicker. */
 const PATIENCE_MS = 200;
 
+/** The list that was shown last: who comes back to it from one of its executions finds it as it was. */
+let kept: { live: Live; canonical: string; store: ListStore } | undefined;
+
+function storeFor(live: Live, canonical: string, filter: Filter): ListStore {
+  if (kept?.live !== live || kept.canonical !== canonical) {
+    kept = { live, canonical, store: new ListStore(live, atTime(filter, new Date())) };
+  }
+  return kept.store;
+}
+
 /** The filter with its times as the server takes them, and the list that it makes. */
 function useList(canonical: string) {
   const live = useLive();
@@ -40,7 +51,7 @@ function useList(canonical: string) {
     return () => clearInterval(timer);
   }, [filter]);
   const resolved = useMemo(() => atTime(filter, now), [filter, now]);
-  const store = useMemo(() => new ListStore(live, atTime(filter, new Date())), [live, filter]);
+  const store = useMemo(() => storeFor(live, canonical, filter), [live, canonical, filter]);
   const asked = useRef(store);
   useEffect(() => {
     if (asked.current === store && moves(filter)) store.refilter(resolved);
@@ -84,7 +95,10 @@ export function ExecutionsPage() {
     [read],
   );
   const [bulk, setBulk] = useState<BulkAction>();
-  const chosen = [...selection.chosen.values()].map((execution) => read(execution.id) ?? execution);
+  const chosen = [...selection.chosen.values()].map((execution) => {
+    const phase = view.model.departed.get(execution.id);
+    return read(execution.id) ?? (phase ? { ...execution, phase } : execution);
+  });
 
   const failed = shownCounts?.counts.failed;
   useEffect(() => {
@@ -126,6 +140,7 @@ export function ExecutionsPage() {
         <Table
           key={canonical}
           view={view}
+          place={store.place}
           selection={selection}
           onSelect={onSelect}
           onSelectAll={(ids) => setSelection(chooseAll(ids, read))}

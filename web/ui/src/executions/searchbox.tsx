@@ -75,7 +75,7 @@ export function SearchBox({
         ) : (
           <>
             <p>
-              Enter shows those whose{" "}
+              Enter shows executions whose{" "}
               {FILTER_KEYS.filter((key) => typed.filter[key]).map((key, at) => (
                 <span key={key}>
                   {at > 0 && " and "}

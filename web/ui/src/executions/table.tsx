@@ -6,7 +6,7 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState, type MouseEv
 import type { Execution } from "../api/types";
 import { useShortcuts } from "../app/keys";
 import { Button, copyText, count, ErrorState, icons, useToast } from "../ui";
-import type { ListView } from "./list";
+import type { ListView, ReadingPlace } from "./list";
 import { indexOf } from "./model";
 import { ListRow } from "./row";
 import type { Selection } from "./selection";
@@ -14,7 +14,7 @@ import type { Selection } from "./selection";
 const ROW = 48;
 /** Where the columns do not fit, a row has three lines. */
 const NARROW = "(max-width: 760px)";
-const NARROW_ROW = 88;
+const NARROW_ROW = 100;
 const HEAD = 32;
 /** Older rows are fetched when so few are left below. */
 const AHEAD = 60;
@@ -33,10 +33,10 @@ function steadyRange({ startIndex, endIndex, overscan, count: total }: Range): n
   return Array.from({ length: size }, (_, at) => first + at);
 }
 
-type Place = { created_at: string; id: string };
-
 export type TableProps = {
   view: ListView;
+  /** Where it was left, and kept while it is read. */
+  place: ReadingPlace;
   selection: Selection;
   onSelect: (execution: Execution, range: boolean, ids: readonly string[]) => void;
   onSelectAll: (ids: readonly string[]) => void;
@@ -56,7 +56,7 @@ function useNarrow(): boolean {
   return narrow;
 }
 
-export function Table({ view, selection, onSelect, onSelectAll, onClear, onOpen, onMore }: TableProps) {
+export function Table({ view, place, selection, onSelect, onSelectAll, onClear, onOpen, onMore }: TableProps) {
   const { model } = view;
   const toast = useToast();
   const scroller = useRef<HTMLDivElement>(null);
@@ -65,7 +65,7 @@ export function Table({ view, selection, onSelect, onSelectAll, onClear, onOpen,
   const head = narrow ? 0 : HEAD;
 
   // Newer rows than this one wait while the reader is elsewhere.
-  const [held, setHeld] = useState<Place>();
+  const [held, setHeld] = useState(place.held);
   const start = held ? indexOf(model, held) : 0;
   const total = model.ids.length - start;
   const rowAt = (index: number) => model.rows.get(model.ids[start + index] ?? "");
@@ -76,15 +76,20 @@ export function Table({ view, selection, onSelect, onSelectAll, onClear, onOpen,
     estimateSize: useCallback(() => height, [height]),
     overscan: OVERSCAN,
     rangeExtractor: steadyRange,
+    initialOffset: place.scrolled,
     paddingStart: head,
     useFlushSync: false,
   });
   useEffect(() => virtual.measure(), [virtual, height]);
 
+  useLayoutEffect(() => {
+    if (place.scrolled > 0) scroller.current?.scrollTo({ top: place.scrolled });
+  }, [place]);
+
   // Rows that come or go above do not move what is read. Where the reader is comes from scroll events:
   // asking the page for it here would make it lay everything out once more.
-  const scrolled = useRef(0);
-  const anchor = useRef<{ place: Place; index: number }>(undefined);
+  const scrolled = useRef(place.scrolled);
+  const anchor = useRef<{ place: Execution; index: number }>(undefined);
   const firstSeen = () => Math.max(0, Math.floor(scrolled.current / height));
   const keepAnchor = () => {
     const index = firstSeen();
@@ -109,6 +114,7 @@ export function Table({ view, selection, onSelect, onSelectAll, onClear, onOpen,
   const onScroll = () => {
     const top = scroller.current?.scrollTop ?? 0;
     scrolled.current = top;
+    place.scrolled = top;
     keepAnchor();
     if (top > 4 && !held && newest) setHeld(newest);
     if (top <= 4 && held && !busy && start === 0) setHeld(undefined);
@@ -124,7 +130,11 @@ export function Table({ view, selection, onSelect, onSelectAll, onClear, onOpen,
   };
 
   // The cursor stays on its execution; where that has gone, on its place.
-  const [cursor, setCursor] = useState<{ id: string; index: number }>();
+  const [cursor, setCursor] = useState(place.cursor);
+  useEffect(() => {
+    place.held = held;
+    place.cursor = cursor;
+  }, [place, held, cursor]);
   const cursorIndex = (() => {
     if (!cursor) return -1;
     const row = model.rows.get(cursor.id);

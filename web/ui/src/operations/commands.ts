@@ -1,5 +1,10 @@
 // Commands to paste into a terminal, with the address of the server that this page is of.
 
+/** Whether a queue can be called that: only such a name is put into a command that somebody may paste. */
+export function isQueueName(text: string): boolean {
+  return /^[A-Za-z0-9_.:-]{1,128}$/.test(text);
+}
+
 /** Starts a runner of a queue. */
 export function runnerCommand(queue: string, server: string): string {
   return `heartline runner --server ${server} --queue ${queue} -- ./your-command`;

@@ -5,7 +5,7 @@ import { useState } from "react";
 
 import type { QueueView } from "../api/types";
 import { Command, EmptyState, icons, Outside, safeText, Time } from "../ui";
-import { createCommand, executionsHref, runnerCommand, thisServer } from "./commands";
+import { createCommand, executionsHref, isQueueName, runnerCommand, thisServer } from "./commands";
 import { age, count, counted, latency, spanMs } from "./figures";
 import { heldSentence, judgeQueue, messageBesidePause } from "./judge";
 import { BusiestKeys } from "./keys";
@@ -164,10 +164,16 @@ function NoQueue({ name, detail }: { name: string; detail: string }) {
   return (
     <EmptyState title="There is no such queue now">
       <p className="outside-text muted">{safeText(detail)}</p>
-      <p>It is there as soon as a runner asks it for work, or something is created in it:</p>
-      <Command text={runnerCommand(name, server)} />
-      <Command text={createCommand(name, server)} />
-      <p className="muted">This page shows it then by itself.</p>
+      {isQueueName(name) ? (
+        <>
+          <p>It is there as soon as a runner asks it for work, or something is created in it:</p>
+          <Command text={runnerCommand(name, server)} />
+          <Command text={createCommand(name, server)} />
+          <p className="muted">This page shows it then by itself.</p>
+        </>
+      ) : (
+        <p>No queue can be called that: a name has 1 to 128 letters, digits, and _ . : - of ASCII.</p>
+      )}
     </EmptyState>
   );
 }

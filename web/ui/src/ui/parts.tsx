@@ -165,7 +165,7 @@ export function ErrorState({ problem, retry, children }: { problem: Problem; ret
         {safeText(problem.title)}
       </p>
       {problem.detail && <p className="outside-text">{safeText(problem.detail)}</p>}
-      {problem.errors?.map((error) => (
+      {problem.errors?.filter((error) => !problem.detail.includes(error.message)).map((error) => (
         <p key={`${error.pointer} ${error.message}`} className="outside-text">
           <code>{safeText(error.pointer)}</code> {safeText(error.message)}
         </p>

@@ -6,7 +6,7 @@ import { count, Elapsed, icons, safeText } from "../../ui";
 import { useShown, useVersion } from "../context";
 import { threadKey } from "../model/entries";
 import { took, type Agent } from "../model/items";
-import { ClockTime, EventLink, StatusBadge, Text, Took, Value } from "../parts";
+import { Fold, StatusBadge, Text, Took, Value } from "../parts";
 import type { ThreadProps } from "./conversation";
 
 interface AgentProps {
@@ -23,41 +23,54 @@ export const AgentCard = memo(function AgentCard({ agent, depth, following, Thre
   // One at work is worth seeing; one of many that are done is not, unless somebody opens it.
   const [open, setOpen] = useState(depth === 0 || status === "running" || status === "error");
   return (
-    <details className="x-agent" data-status={status} open={open} onToggle={(event) => event.target === event.currentTarget && setOpen(event.currentTarget.open)}>
-      <summary>
-        {icons.right}
-        <span>
-          Sub-agent <strong><bdi className="outside-text">{safeText(name)}</bdi></strong>
-        </span>
-        <StatusBadge status={status} />
-        {status === "running" ? <span className="muted"><Elapsed from={agent.startedAt} /></span> : <Took ms={took(agent.startedAt, agent.finishedAt)} />}
-        <span className="x-when">
-          <ClockTime at={agent.startedAt} /> <EventLink seq={agent.seq} />
-        </span>
-      </summary>
-      {open && (
-        <div className="x-agent-in">
-          {agent.description && <p className="outside-text muted">{safeText(agent.description)}</p>}
-          <Thread owner={agent.id} depth={depth + 1} following={following} />
-          {agent.error && (
-            <div className="x-io" data-bad>
-              <span className="x-io-name">error{agent.error.code && ` ${safeText(agent.error.code)}`}</span>
-              <div className="x-io-what">
-                <Text text={agent.error.message} />
-              </div>
-            </div>
+    <Fold at={agent.startedAt} seq={agent.seq}>
+      <details
+        className="x-agent"
+        data-status={status}
+        open={open}
+        onToggle={(event) => event.target === event.currentTarget && setOpen(event.currentTarget.open)}
+      >
+        <summary>
+          {icons.right}
+          <span>
+            Sub-agent{" "}
+            <strong>
+              <bdi className="outside-text">{safeText(name)}</bdi>
+            </strong>
+          </span>
+          <StatusBadge status={status} />
+          {status === "running" ? (
+            <span className="muted">
+              <Elapsed from={agent.startedAt} />
+            </span>
+          ) : (
+            <Took ms={took(agent.startedAt, agent.finishedAt)} />
           )}
-          {agent.result !== undefined && (
-            <div className="x-io">
-              <span className="x-io-name">result</span>
-              <div className="x-io-what">
-                <Value value={agent.result} />
+        </summary>
+        {open && (
+          <div className="x-agent-in">
+            {agent.description && <p className="outside-text muted">{safeText(agent.description)}</p>}
+            <Thread owner={agent.id} depth={depth + 1} following={following} />
+            {agent.error && (
+              <div className="x-io" data-bad>
+                <span className="x-io-name">error{agent.error.code && ` ${safeText(agent.error.code)}`}</span>
+                <div className="x-io-what">
+                  <Text text={agent.error.message} />
+                </div>
               </div>
-            </div>
-          )}
-        </div>
-      )}
-    </details>
+            )}
+            {agent.result !== undefined && (
+              <div className="x-io">
+                <span className="x-io-name">result</span>
+                <div className="x-io-what">
+                  <Value value={agent.result} />
+                </div>
+              </div>
+            )}
+          </div>
+        )}
+      </details>
+    </Fold>
   );
 });
 

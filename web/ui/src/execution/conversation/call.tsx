@@ -38,18 +38,23 @@ export const CallCard = memo(function CallCard({ call }: { call: Call }) {
 });
 
 function Arguments({ call }: { call: Call }) {
-  if (call.args === "" || call.args === "{}") return call.status === "streaming" ? null : <p className="x-none muted">no arguments</p>;
+  if (call.args === "" || call.args === "{}")
+    return call.status === "streaming" ? null : <p className="x-none muted">no arguments</p>;
   return (
     <div className="x-io">
       <span className="x-io-name">{call.status === "streaming" ? "arguments so far" : "arguments"}</span>
-      <div className="x-io-what">{call.status === "streaming" ? <Text text={call.args} /> : <Value value={call.args} open={3} />}</div>
+      <div className="x-io-what">
+        {call.status === "streaming" ? <Text text={call.args} /> : <Value value={call.args} open={3} />}
+      </div>
     </div>
   );
 }
 
 function Result({ call }: { call: Call }) {
   if (call.result === undefined && call.error === undefined) {
-    return call.status === "interrupted" ? <p className="x-none muted">Its attempt ended before a result came.</p> : null;
+    return call.status === "interrupted" ? (
+      <p className="x-none muted">Its attempt ended before a result came.</p>
+    ) : null;
   }
   // What failed often says so twice.
   const same = call.error !== undefined && call.error === call.result;
@@ -79,6 +84,7 @@ function Result({ call }: { call: Call }) {
 function plain(result: unknown): unknown {
   if (!Array.isArray(result) || result.length !== 1) return result;
   const part: unknown = result[0];
-  if (typeof part === "object" && part !== null && "type" in part && part.type === "text" && "text" in part) return part.text;
+  if (typeof part === "object" && part !== null && "type" in part && part.type === "text" && "text" in part)
+    return part.text;
   return result;
 }

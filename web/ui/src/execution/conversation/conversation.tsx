@@ -42,7 +42,14 @@ export function Conversation() {
   return (
     <div className="x-pane x-conversation-pane">
       {/* Its text is to be read and scrolled, also without a pointer. */}
-      <div className="x-conversation" ref={pane} onScroll={onScroll} tabIndex={0} role="region" aria-label="Conversation">
+      <div
+        className="x-conversation"
+        ref={pane}
+        onScroll={onScroll}
+        tabIndex={0}
+        role="region"
+        aria-label="Conversation"
+      >
         <div className="x-thread" ref={content}>
           {all.length === 0 && orphans.length === 0 ? <Nothing /> : <Thread owner="" depth={0} following={following} />}
           {orphans.map((owner) => (
@@ -60,7 +67,11 @@ export function Conversation() {
 }
 
 /** Keeps the end in sight, whatever makes the content higher: new words, or a fold that is opened. */
-function useEnd(pane: RefObject<HTMLDivElement | null>, content: RefObject<HTMLDivElement | null>, following: boolean): void {
+function useEnd(
+  pane: RefObject<HTMLDivElement | null>,
+  content: RefObject<HTMLDivElement | null>,
+  following: boolean,
+): void {
   useLayoutEffect(() => {
     const scroller = pane.current;
     const inner = content.current;
@@ -97,7 +108,8 @@ export const Thread = memo(function Thread({ owner, depth, following }: ThreadPr
     setMost(most + MORE);
     if (from !== undefined) setFrom(Math.max(0, from - MORE));
   };
-  if (depth > DEEP) return <p className="muted">{count(entries.length, "entry", "entries")} deeper within; see the events.</p>;
+  if (depth > DEEP)
+    return <p className="muted">{count(entries.length, "entry", "entries")} deeper within; see the events.</p>;
   return (
     <>
       {start > 0 && (
@@ -113,7 +125,15 @@ export const Thread = memo(function Thread({ owner, depth, following }: ThreadPr
 });
 
 /** An entry is one object for all its life; what is in it is watched by its view. */
-const EntryView = memo(function EntryView({ entry, depth, following }: { entry: Entry; depth: number; following: boolean }) {
+const EntryView = memo(function EntryView({
+  entry,
+  depth,
+  following,
+}: {
+  entry: Entry;
+  depth: number;
+  following: boolean;
+}) {
   switch (entry.kind) {
     case "message":
       return <MessageView message={entry} />;

@@ -6,7 +6,7 @@ import { formatDuration, icons, Json, safeText } from "../../ui";
 import { useVersion } from "../context";
 import type { Message } from "../model/items";
 import { took } from "../model/items";
-import { ClockTime, EventLink, StatusBadge, Text } from "../parts";
+import { ClockTime, EventLink, Fold, StatusBadge, Text } from "../parts";
 import { StreamedText } from "./streamed";
 
 const ROLES: Readonly<Record<string, string>> = {
@@ -54,7 +54,10 @@ function Body({ message }: { message: Message }) {
 
 /** A part of content: text as text, anything else as what it is made of. */
 function Part({ part }: { part: unknown }) {
-  const text = typeof part === "object" && part !== null && "type" in part && part.type === "text" && "text" in part ? part.text : undefined;
+  const text =
+    typeof part === "object" && part !== null && "type" in part && part.type === "text" && "text" in part
+      ? part.text
+      : undefined;
   return typeof text === "string" ? <Text text={text} /> : <Json value={part} open={2} />;
 }
 
@@ -64,19 +67,21 @@ function Reasoning({ message }: { message: Message }) {
   const { status } = message;
   const ms = took(message.time, message.endedAt);
   return (
-    <details className="x-reasoning" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>
-        {icons.right}
-        <span>
-          Reasoning <span className="muted num">{message.text.length.toLocaleString("en-GB")} characters{ms !== undefined && `, ${formatDuration(ms)}`}</span>
-        </span>
-        {status === "streaming" && <StatusBadge status="streaming" word="thinking" />}
-        {status === "interrupted" && <StatusBadge status="interrupted" />}
-        <span className="x-when">
-          <ClockTime at={message.time} /> <EventLink seq={message.seq} />
-        </span>
-      </summary>
-      {open && <Body message={message} />}
-    </details>
+    <Fold at={message.time} seq={message.seq}>
+      <details className="x-reasoning" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary>
+          {icons.right}
+          <span>
+            Reasoning{" "}
+            <span className="muted num">
+              {message.text.length.toLocaleString("en-GB")} characters{ms !== undefined && `, ${formatDuration(ms)}`}
+            </span>
+          </span>
+          {status === "streaming" && <StatusBadge status="streaming" word="thinking" />}
+          {status === "interrupted" && <StatusBadge status="interrupted" />}
+        </summary>
+        {open && <Body message={message} />}
+      </details>
+    </Fold>
   );
 }

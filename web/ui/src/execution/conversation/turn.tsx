@@ -73,7 +73,10 @@ function says({ type, data, attempt }: Turn): Said | undefined {
     case "execution.attempt_failed":
       return { text: `Attempt ${attempt} failed, ${reason}`, more: error, icon: icons.warning, tone: "bad" };
     case "execution.retry_scheduled":
-      return { text: `Attempt ${number(data, "attempt") ?? attempt + 1} follows in ${text(data, "backoff") ?? "?"}`, icon: icons.retry };
+      return {
+        text: `Attempt ${number(data, "attempt") ?? attempt + 1} follows in ${text(data, "backoff") ?? "?"}`,
+        icon: icons.retry,
+      };
     case "execution.waiting":
       return { text: "Waits for an answer", more: text(data, "prompt"), icon: icons.pause, tone: "warn" };
     case "execution.resumed":

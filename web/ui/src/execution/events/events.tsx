@@ -39,17 +39,32 @@ export default function Events({ asked }: { asked: number | undefined }) {
   return (
     <div className="x-pane x-events">
       <div className="x-bar">
-        <input type="search" className="input x-search" placeholder="Search types and data" aria-label="Search types and data of events" value={search} onChange={(event) => setSearch(event.target.value)} />
+        <input
+          type="search"
+          className="input x-search"
+          placeholder="Search types and data"
+          aria-label="Search types and data of events"
+          value={search}
+          onChange={(event) => setSearch(event.target.value)}
+        />
         <div className="x-chips" role="group" aria-label="Kinds of events">
           {GROUPS.map(({ key, label }) => (
-            <button key={key} type="button" className="x-chip" aria-pressed={groups.has(key)} onClick={() => toggle(key)}>
+            <button
+              key={key}
+              type="button"
+              className="x-chip"
+              aria-pressed={groups.has(key)}
+              onClick={() => toggle(key)}
+            >
               {label}
             </button>
           ))}
         </div>
         <GoTo />
         <span className="x-count muted num" role="status">
-          {scan ? `${count(shown, "event")} of ${total.toLocaleString("en-GB")}${scan.running ? ", still reading…" : ""}` : count(total, "event")}
+          {scan
+            ? `${count(shown, "event")} of ${total.toLocaleString("en-GB")}${scan.running ? ", still reading…" : ""}`
+            : count(total, "event")}
         </span>
       </div>
       {pages.problem !== undefined && <ErrorState problem={problemOf(pages.problem)} />}
@@ -111,7 +126,8 @@ function useFiltered(filter: EventFilter): Scan<Picked> | undefined {
 /** Below a long post-mortem the list may be out of sight. */
 function bringIntoView(list: HTMLElement | null): void {
   const at = list?.getBoundingClientRect();
-  if (at && (at.top > window.innerHeight * 0.55 || at.bottom < 120)) list?.closest(".x-main")?.scrollIntoView({ block: "start" });
+  if (at && (at.top > window.innerHeight * 0.55 || at.bottom < 120))
+    list?.closest(".x-main")?.scrollIntoView({ block: "start" });
 }
 
 function GoTo() {
@@ -123,7 +139,14 @@ function GoTo() {
   };
   return (
     <form className="x-goto" onSubmit={go}>
-      <input name="seq" className="input num" inputMode="numeric" placeholder="Go to #" aria-label="Go to the event with this number" autoComplete="off" />
+      <input
+        name="seq"
+        className="input num"
+        inputMode="numeric"
+        placeholder="Go to #"
+        aria-label="Go to the event with this number"
+        autoComplete="off"
+      />
     </form>
   );
 }
@@ -167,8 +190,24 @@ function List({ scan, total, asked }: { scan: Scan<Picked> | undefined; total: n
   }, [asked, scan, rows, pages, virtual, items]);
   if (asked === undefined) went.current = undefined;
 
+  // Closed again, it is as high as the others; those are not measured, which would cost with each event.
+  useEffect(() => {
+    if (asked === undefined) return;
+    return () => {
+      const index = scan ? scan.picked.findIndex((each) => each.seq === asked) : asked - pages.oldest;
+      if (index >= 0) virtual.resizeItem(index, ROW);
+    };
+  }, [asked, scan, pages, virtual]);
+
   const step = (by: number) => {
-    const index = asked === undefined ? (by > 0 ? (items[0]?.index ?? 0) - 1 : rows) : scan ? scan.picked.findIndex((each) => each.seq === asked) : asked - pages.oldest;
+    const index =
+      asked === undefined
+        ? by > 0
+          ? (items[0]?.index ?? 0) - 1
+          : rows
+        : scan
+          ? scan.picked.findIndex((each) => each.seq === asked)
+          : asked - pages.oldest;
     const seq = seqAt(Math.min(rows - 1, Math.max(0, index + by)));
     if (seq !== undefined) openEvent(seq);
   };
@@ -176,16 +215,36 @@ function List({ scan, total, asked }: { scan: Scan<Picked> | undefined; total: n
 
   return (
     <>
-      <div className="x-event-list" ref={scroller} onScroll={onScroll} tabIndex={0} role="region" aria-label="Events. j and k open the next and the one before.">
+      <div
+        className="x-event-list"
+        ref={scroller}
+        onScroll={onScroll}
+        tabIndex={0}
+        role="region"
+        aria-label="Events. j and k open the next and the one before."
+      >
         <div style={{ height: virtual.getTotalSize(), position: "relative" }} role="list">
           {items.map((item) => {
             const seq = seqAt(item.index);
             if (seq === undefined) return null;
             const event = pages.get(seq);
             return (
-              <div key={item.key} data-index={item.index} ref={virtual.measureElement} className="x-event-place" role="listitem" style={{ transform: `translateY(${item.start}px)` }}>
+              <div
+                key={item.key}
+                data-index={item.index}
+                ref={seq === asked ? virtual.measureElement : undefined}
+                className="x-event-place"
+                role="listitem"
+                style={{ transform: `translateY(${item.start}px)` }}
+              >
                 {event ? (
-                  <EventRow event={event} created={created} open={seq === asked} onOpen={openEvent} onClose={closeEvent} />
+                  <EventRow
+                    event={event}
+                    created={created}
+                    open={seq === asked}
+                    onOpen={openEvent}
+                    onClose={closeEvent}
+                  />
                 ) : (
                   <div className="x-event" aria-busy="true">
                     <span className="x-event-seq num">{seq}</span>
@@ -198,7 +257,12 @@ function List({ scan, total, asked }: { scan: Scan<Picked> | undefined; total: n
         </div>
       </div>
       {!isFinal(phase) && (
-        <Button className="x-to-end" icon={following ? icons.pause : icons.down} aria-pressed={following} onClick={() => setFollowing(!following)}>
+        <Button
+          className="x-to-end"
+          icon={following ? icons.pause : icons.down}
+          aria-pressed={following}
+          onClick={() => setFollowing(!following)}
+        >
           {following ? "Pause" : "Follow the newest"}
         </Button>
       )}

@@ -21,7 +21,13 @@ export const EventRow = memo(function EventRow({ event, created, open, onOpen, o
   const after = instant(event.time) - instant(created);
   return (
     <div className="x-event-whole" data-open={open || undefined}>
-      <button type="button" className="x-event" data-group={groupOf(event)} aria-expanded={open} onClick={() => (open ? onClose() : onOpen(event.seq))}>
+      <button
+        type="button"
+        className="x-event"
+        data-group={groupOf(event)}
+        aria-expanded={open}
+        onClick={() => (open ? onClose() : onOpen(event.seq))}
+      >
         <span className="x-event-seq num">{event.seq}</span>
         <span className="x-event-time num muted" title={exactTime(event.time)}>
           +{formatDuration(Math.max(0, after))}

@@ -6,7 +6,18 @@ import { Link } from "wouter";
 import { api, executionPath, problemOf } from "../../api/http";
 import { isFinal, type Execution, type ExecutionPage, type Problem } from "../../api/types";
 import { useLive } from "../../live/context";
-import { Command, count, EmptyState, ErrorState, PhaseBadge, plainWords, safeText, shortId, Skeleton, Time } from "../../ui";
+import {
+  Command,
+  count,
+  EmptyState,
+  ErrorState,
+  PhaseBadge,
+  plainWords,
+  safeText,
+  shortId,
+  Skeleton,
+  Time,
+} from "../../ui";
 import { useExecution } from "../context";
 import { Section } from "../parts";
 
@@ -21,8 +32,13 @@ export default function Family() {
   if (alone) {
     return (
       <EmptyState title="It stands alone">
-        <p className="muted">No parent, no children, and no other try. A runner that creates executions of its own names this one as their parent:</p>
-        <Command text={`curl -s ${location.origin}/v1/executions -H 'content-type: application/json' -d '{"kind":"agent","name":"NAME","parent_id":"${id}"}'`} />
+        <p className="muted">
+          No parent, no children, and no other try. A runner that creates executions of its own names this one as their
+          parent:
+        </p>
+        <Command
+          text={`curl -s ${location.origin}/v1/executions -H 'content-type: application/json' -d '{"kind":"agent","name":"NAME","parent_id":"${id}"}'`}
+        />
       </EmptyState>
     );
   }
@@ -38,12 +54,21 @@ export default function Family() {
           <One id={retryOf} />
         </Section>
       )}
-      <Section title={`Children${children.rows?.length ? `: ${children.rows.length}${children.more ? " of more" : ""}` : ""}`}>
+      <Section
+        title={`Children${children.rows?.length ? `: ${children.rows.length}${children.more ? " of more" : ""}` : ""}`}
+      >
         <Rows {...children} none="It has no children." />
         {children.more && <p className="muted">These are the newest {count(CHILDREN, "child", "children")}.</p>}
       </Section>
       <Section title="Tried again as">
-        <Rows {...retries} none={retries.more ? `None of the newest ${RETRIES} executions of this name is a retry of it.` : "It was not tried again."} />
+        <Rows
+          {...retries}
+          none={
+            retries.more
+              ? `None of the newest ${RETRIES} executions of this name is a retry of it.`
+              : "It was not tried again."
+          }
+        />
       </Section>
     </div>
   );
@@ -97,7 +122,13 @@ function useRetries(id: string, name: string, since: string, over: boolean): Fou
     const controller = new AbortController();
     api
       .get<ExecutionPage>("/v1/executions", { name, since, limit: RETRIES }, { signal: controller.signal })
-      .then((page) => setFound({ rows: page.executions.filter((each) => each.retry_of === id), problem: undefined, more: Boolean(page.next_cursor) }))
+      .then((page) =>
+        setFound({
+          rows: page.executions.filter((each) => each.retry_of === id),
+          problem: undefined,
+          more: Boolean(page.next_cursor),
+        }),
+      )
       .catch((error: unknown) => {
         if (!controller.signal.aborted) setFound({ ...NOTHING, problem: problemOf(error) });
       });
@@ -156,7 +187,8 @@ function One({ id }: { id: string }) {
   if (problem) {
     return (
       <p>
-        <code>{id}</code> <span className="muted">{problem.status === 404 ? "is not here any more." : problem.detail}</span>
+        <code>{id}</code>{" "}
+        <span className="muted">{problem.status === 404 ? "is not here any more." : problem.detail}</span>
       </p>
     );
   }

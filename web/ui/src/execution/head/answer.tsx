@@ -6,7 +6,15 @@ import { api, executionPath, problemOf } from "../../api/http";
 import type { Problem, Question } from "../../api/types";
 import { Button, Countdown, ErrorState, icons, Json, safeText, Time, useToast } from "../../ui";
 import { useExecution } from "../context";
-import { answerOf, errorsAt, formOf, initialValues, type Errors, type FormField, type Values } from "../model/schema-form";
+import {
+  answerOf,
+  errorsAt,
+  formOf,
+  initialValues,
+  type Errors,
+  type FormField,
+  type Values,
+} from "../model/schema-form";
 import { EventLink } from "../parts";
 import { Controls } from "./controls";
 
@@ -25,7 +33,11 @@ export const Waiting = memo(function Waiting() {
         <bdi>{safeText(waiting.prompt ?? "It did not say what it wants to know.")}</bdi>
       </h2>
       <AnswerForm key={waiting.seq} id={id} question={waiting} />
-      <p className="muted">{waiting.hold ? "The runner keeps its lease meanwhile." : "No runner is held up meanwhile; it goes on as the next attempt."}</p>
+      <p className="muted">
+        {waiting.hold
+          ? "The runner keeps its lease meanwhile."
+          : "No runner is held up meanwhile; it goes on as the next attempt."}
+      </p>
     </section>
   );
 });
@@ -36,7 +48,10 @@ const ANY: FormField = formOf({ type: "string", title: "Answer" });
 function AnswerForm({ id, question }: { id: string; question: Question }) {
   const bare = question.schema === null || question.schema === undefined;
   const [asJson, setAsJson] = useState(false);
-  const form = useMemo(() => (bare ? (asJson ? formOf({ title: "Answer" }) : ANY) : formOf(question.schema)), [bare, asJson, question.schema]);
+  const form = useMemo(
+    () => (bare ? (asJson ? formOf({ title: "Answer" }) : ANY) : formOf(question.schema)),
+    [bare, asJson, question.schema],
+  );
   const [values, setValues] = useState<Values>(() => initialValues(form));
   const [errors, setErrors] = useState<Errors>(new Map());
   const [problem, setProblem] = useState<Problem>();
@@ -63,7 +78,10 @@ function AnswerForm({ id, question }: { id: string; question: Question }) {
     if (answer.errors.size > 0) return;
     setBusy(true);
     try {
-      await api.post(executionPath(id, "resume"), { question: question.seq, ...(answer.input !== undefined && { input: answer.input }) });
+      await api.post(executionPath(id, "resume"), {
+        question: question.seq,
+        ...(answer.input !== undefined && { input: answer.input }),
+      });
       toast("Answered", "good");
     } catch (error) {
       const told = problemOf(error);
@@ -77,11 +95,17 @@ function AnswerForm({ id, question }: { id: string; question: Question }) {
   const whole = form.kind !== "group";
   return (
     <form className="x-form" ref={element} noValidate onSubmit={(event) => void submit(event)}>
-      <Controls form={whole && form.label === "" ? { ...form, label: "Answer" } : form} values={values} errors={errors} onChange={change} />
+      <Controls
+        form={whole && form.label === "" ? { ...form, label: "Answer" } : form}
+        values={values}
+        errors={errors}
+        onChange={change}
+      />
       {!whole && errors.has("") && <p className="field-error outside-text">{safeText(errors.get("") ?? "")}</p>}
       {bare && (
         <label className="x-check">
-          <input type="checkbox" checked={asJson} onChange={(event) => setAsJson(event.target.checked)} /> The answer is JSON, not words
+          <input type="checkbox" checked={asJson} onChange={(event) => setAsJson(event.target.checked)} /> The answer is
+          JSON, not words
         </label>
       )}
       {problem && !problem.errors?.length && <ErrorState problem={problem} />}

@@ -4,7 +4,18 @@ import { useState, type FormEvent } from "react";
 
 import { ApiError, api, executionPath, problemOf } from "../../api/http";
 import type { Execution } from "../../api/types";
-import { Button, Countdown, Dialog, ErrorState, Field, formatSpan, icons, milliseconds, safeText, useToast } from "../../ui";
+import {
+  Button,
+  Countdown,
+  Dialog,
+  ErrorState,
+  Field,
+  formatSpan,
+  icons,
+  milliseconds,
+  safeText,
+  useToast,
+} from "../../ui";
 import type { Problem } from "../../api/types";
 import { cancelStages, type Stage } from "../model/stages";
 import { ClockTime } from "../parts";
@@ -16,7 +27,8 @@ export function CancelDialog({ execution, onClose }: { execution: Execution; onC
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
   const toast = useToast();
-  const wrongGrace = grace !== "" && milliseconds(grace.trim()) === undefined ? "A duration is spelled 10s, 1m30s or 1h." : undefined;
+  const wrongGrace =
+    grace !== "" && milliseconds(grace.trim()) === undefined ? "A duration is spelled 10s, 1m30s or 1h." : undefined;
   const told = (field: string) => problem?.errors?.find((error) => error.pointer === `/${field}`)?.message;
   const submit = async (event: FormEvent) => {
     event.preventDefault();
@@ -56,10 +68,31 @@ export function CancelDialog({ execution, onClose }: { execution: Execution; onC
             : "No runner holds it: it is cancelled at once."}
         </p>
         <Field label="Reason" hint="The runner gets it, and it stays in the log." error={told("reason")}>
-          {(control) => <input {...control} className="input" value={reason} maxLength={1024} onChange={(event) => setReason(event.target.value)} autoFocus />}
+          {(control) => (
+            <input
+              {...control}
+              className="input"
+              value={reason}
+              maxLength={1024}
+              onChange={(event) => setReason(event.target.value)}
+              autoFocus
+            />
+          )}
         </Field>
-        <Field label="Grace" hint={`How long until it is forced, such as 10s or 2m. Left empty: ${formatSpan(usual)}.`} error={wrongGrace ?? told("grace")}>
-          {(control) => <input {...control} className="input" value={grace} placeholder={usual} onChange={(event) => setGrace(event.target.value)} />}
+        <Field
+          label="Grace"
+          hint={`How long until it is forced, such as 10s or 2m. Left empty: ${formatSpan(usual)}.`}
+          error={wrongGrace ?? told("grace")}
+        >
+          {(control) => (
+            <input
+              {...control}
+              className="input"
+              value={grace}
+              placeholder={usual}
+              onChange={(event) => setGrace(event.target.value)}
+            />
+          )}
         </Field>
         {problem && !problem.errors?.length && <ErrorState problem={problem} />}
       </form>
@@ -87,13 +120,21 @@ export function CancelStages({ execution }: { execution: Execution }) {
       <ol className="x-stages">
         {stages.map((stage) => (
           <li key={stage.name} data-state={stage.state} aria-current={isNext(stages, stage) ? "step" : undefined}>
-            <span className="x-stage-mark">{stage.state === "done" ? icons.check : stage.state === "failed" ? icons.warning : undefined}</span>
+            <span className="x-stage-mark">
+              {stage.state === "done" ? icons.check : stage.state === "failed" ? icons.warning : undefined}
+            </span>
             <span className="x-stage-title">
               {stage.title}
               <span className="visually-hidden">: {STATE_WORDS[stage.state]}</span>
             </span>
             <span className="x-stage-at">
-              {stage.at ? <ClockTime at={stage.at} /> : stage === forced && stage.state === "waiting" ? <Countdown at={cancel.deadline} label="Forced" /> : <span aria-hidden="true">{STATE_WORDS[stage.state]}</span>}
+              {stage.at ? (
+                <ClockTime at={stage.at} />
+              ) : stage === forced && stage.state === "waiting" ? (
+                <Countdown at={cancel.deadline} label="Forced" />
+              ) : (
+                <span aria-hidden="true">{STATE_WORDS[stage.state]}</span>
+              )}
             </span>
             {stage.note && <span className="x-stage-note outside-text">{safeText(stage.note)}</span>}
           </li>

@@ -13,7 +13,9 @@ interface Props {
 
 export function Controls({ form, values, errors, onChange }: Props) {
   if (form.kind === "group") {
-    const inner = form.fields.map((each) => <Controls key={pointerOf(each.path)} form={each} values={values} errors={errors} onChange={onChange} />);
+    const inner = form.fields.map((each) => (
+      <Controls key={pointerOf(each.path)} form={each} values={values} errors={errors} onChange={onChange} />
+    ));
     if (form.path.length === 0) return <div className="x-controls">{inner}</div>;
     return (
       <fieldset className="x-group">
@@ -41,12 +43,28 @@ export function Controls({ form, values, errors, onChange }: Props) {
 
 type Single = Exclude<FormField, { kind: "group" | "boolean" | "choices" }>;
 
-function One({ form, control, typed, onChange }: { form: Single; control: FieldControl; typed: string; onChange: (typed: string) => void }) {
+function One({
+  form,
+  control,
+  typed,
+  onChange,
+}: {
+  form: Single;
+  control: FieldControl;
+  typed: string;
+  onChange: (typed: string) => void;
+}) {
   const required = form.required || undefined;
   switch (form.kind) {
     case "choice":
       return (
-        <select {...control} className="select" value={typed} aria-required={required} onChange={(event) => onChange(event.target.value)}>
+        <select
+          {...control}
+          className="select"
+          value={typed}
+          aria-required={required}
+          onChange={(event) => onChange(event.target.value)}
+        >
           <option value="">{form.required ? "Choose…" : "–"}</option>
           {form.options.map((option, index) => (
             <option key={index} value={String(index)}>
@@ -56,24 +74,66 @@ function One({ form, control, typed, onChange }: { form: Single; control: FieldC
         </select>
       );
     case "list":
-      return <textarea {...control} className="textarea" rows={3} value={typed} aria-required={required} onChange={(event) => onChange(event.target.value)} />;
+      return (
+        <textarea
+          {...control}
+          className="textarea"
+          rows={3}
+          value={typed}
+          aria-required={required}
+          onChange={(event) => onChange(event.target.value)}
+        />
+      );
     case "json":
       return (
-        <textarea {...control} className="textarea" rows={5} value={typed} spellCheck={false} aria-required={required} placeholder="JSON" onChange={(event) => onChange(event.target.value)} />
+        <textarea
+          {...control}
+          className="textarea"
+          rows={5}
+          value={typed}
+          spellCheck={false}
+          aria-required={required}
+          placeholder="JSON"
+          onChange={(event) => onChange(event.target.value)}
+        />
       );
     case "text": {
       const shared = { ...control, value: typed, "aria-required": required };
-      if (form.long) return <textarea {...shared} className="textarea" rows={4} onChange={(event) => onChange(event.target.value)} />;
+      if (form.long)
+        return (
+          <textarea {...shared} className="textarea" rows={4} onChange={(event) => onChange(event.target.value)} />
+        );
       const numeric = form.type !== "string";
       const inputMode = form.type === "integer" ? "numeric" : numeric ? "decimal" : undefined;
       const type = form.rules.format === "date" ? "date" : "text";
-      return <input {...shared} className="input" type={type} inputMode={inputMode} autoComplete="off" onChange={(event) => onChange(event.target.value)} />;
+      return (
+        <input
+          {...shared}
+          className="input"
+          type={type}
+          inputMode={inputMode}
+          autoComplete="off"
+          onChange={(event) => onChange(event.target.value)}
+        />
+      );
     }
   }
 }
 
 /** Yes or no, or several of some: a group of boxes with a name of their own. */
-function Ticks({ form, at, value, error, onChange }: { form: FormField & { kind: "boolean" | "choices" }; at: string; value: Values[string] | undefined; error: string | undefined; onChange: Props["onChange"] }) {
+function Ticks({
+  form,
+  at,
+  value,
+  error,
+  onChange,
+}: {
+  form: FormField & { kind: "boolean" | "choices" };
+  at: string;
+  value: Values[string] | undefined;
+  error: string | undefined;
+  onChange: Props["onChange"];
+}) {
   const id = `x-field-${at}`;
   const chosen = Array.isArray(value) ? (value as readonly string[]) : [];
   const options =
@@ -84,7 +144,11 @@ function Ticks({ form, at, value, error, onChange }: { form: FormField & { kind:
           // Not to answer is an answer where none is required.
           ...(form.required ? [] : [{ key: "", label: "Leave open", on: value === "" || value === undefined }]),
         ]
-      : form.options.map((option, index) => ({ key: String(index), label: typeof option === "string" ? option : JSON.stringify(option), on: chosen.includes(String(index)) }));
+      : form.options.map((option, index) => ({
+          key: String(index),
+          label: typeof option === "string" ? option : JSON.stringify(option),
+          on: chosen.includes(String(index)),
+        }));
   const pick = (key: string, on: boolean) => {
     if (form.kind === "boolean") onChange(at, key);
     else onChange(at, on ? [...chosen, key] : chosen.filter((each) => each !== key));
@@ -138,7 +202,13 @@ function hintOf(form: Single) {
 
 function rulesInWords({ minimum, maximum, minLength, maxLength, pattern, format }: Rules): string {
   const rules = [
-    minimum !== undefined && maximum !== undefined ? `from ${minimum} to ${maximum}` : minimum !== undefined ? `${minimum} or more` : maximum !== undefined ? `${maximum} or less` : "",
+    minimum !== undefined && maximum !== undefined
+      ? `from ${minimum} to ${maximum}`
+      : minimum !== undefined
+        ? `${minimum} or more`
+        : maximum !== undefined
+          ? `${maximum} or less`
+          : "",
     minLength !== undefined ? `${minLength} characters or more` : "",
     maxLength !== undefined ? `at most ${maxLength} characters` : "",
     pattern !== undefined ? `like ${safeText(pattern)}` : "",

@@ -5,7 +5,21 @@ import { memo } from "react";
 
 import { isFinal, type Execution, type Explanation } from "../../api/types";
 import { useResource } from "../../live/context";
-import { Badge, Bar, Countdown, countdownText, deadlineWord, ErrorState, formatAge, formatDuration, icons, plainWords, Skeleton, useClock, type Tone } from "../../ui";
+import {
+  Badge,
+  Bar,
+  Countdown,
+  countdownText,
+  deadlineWord,
+  ErrorState,
+  formatAge,
+  formatDuration,
+  icons,
+  plainWords,
+  Skeleton,
+  useClock,
+  type Tone,
+} from "../../ui";
 import { useExecution, useShown, useVersion } from "../context";
 import { clocksOf, stateOf, type Clock, type ClockState } from "../model/clocks";
 import { HEAD } from "../model/model";
@@ -30,11 +44,18 @@ export const Explain = memo(function Explain() {
   const { data, problem, at } = useResource<Explanation>(live ? `/v1/executions/${execution.id}/explain` : null);
   if (!live) return null;
   return (
-    <section className="x-card x-explain" aria-labelledby="x-explain-title" data-troubled={(data && TROUBLED.has(data.cause)) || undefined}>
+    <section
+      className="x-card x-explain"
+      aria-labelledby="x-explain-title"
+      data-troubled={(data && TROUBLED.has(data.cause)) || undefined}
+    >
       <header>
         <h2 id="x-explain-title">Why it is where it is</h2>
         {data && (
-          <Badge tone={TROUBLED.has(data.cause) ? "warn" : "plain"} icon={TROUBLED.has(data.cause) ? icons.warning : icons.info}>
+          <Badge
+            tone={TROUBLED.has(data.cause) ? "warn" : "plain"}
+            icon={TROUBLED.has(data.cause) ? icons.warning : icons.info}
+          >
             {plainWords(data.cause)}
           </Badge>
         )}
@@ -99,7 +120,15 @@ const WORDS: Readonly<Record<ClockState, string>> = { ok: "in time", late: "late
 const TONES: Readonly<Record<ClockState, Tone>> = { ok: "good", late: "warn", over: "bad", off: "plain" };
 
 /** Alive and progressing: two things, and each has its own limit. */
-function Clocks({ execution, explanation, heardAt }: { execution: Execution; explanation: Explanation | undefined; heardAt: number | undefined }) {
+function Clocks({
+  execution,
+  explanation,
+  heardAt,
+}: {
+  execution: Execution;
+  explanation: Explanation | undefined;
+  heardAt: number | undefined;
+}) {
   useVersion(HEAD);
   const { model } = useShown();
   const held = execution.phase === "in_progress" || (execution.phase === "waiting" && execution.waiting?.hold === true);
@@ -115,12 +144,28 @@ function Clocks({ execution, explanation, heardAt }: { execution: Execution; exp
   );
 }
 
-function ClockLine({ name, what, clock, children }: { name: string; what: string; clock: Clock; children?: React.ReactNode }) {
+function ClockLine({
+  name,
+  what,
+  clock,
+  children,
+}: {
+  name: string;
+  what: string;
+  clock: Clock;
+  children?: React.ReactNode;
+}) {
   const state = useClock((now) => stateOf(clock, now));
-  const ago = useClock((now) => (clock.at === undefined ? "not known" : now - clock.at < 1000 ? "just now" : `${formatAge(now - clock.at)} ago`));
+  const ago = useClock((now) =>
+    clock.at === undefined ? "not known" : now - clock.at < 1000 ? "just now" : `${formatAge(now - clock.at)} ago`,
+  );
   const left = useClock((now) => (clock.until === undefined ? "" : countdownText(clock.until - now)));
   // In whole steps, so that it is drawn once a second at most.
-  const used = useClock((now) => (clock.at === undefined || clock.limit === undefined ? 0 : Math.min(100, Math.max(0, Math.round(((now - clock.at) / clock.limit) * 100)))));
+  const used = useClock((now) =>
+    clock.at === undefined || clock.limit === undefined
+      ? 0
+      : Math.min(100, Math.max(0, Math.round(((now - clock.at) / clock.limit) * 100))),
+  );
   return (
     <div className="x-clock" data-state={state}>
       <dt>

@@ -5,7 +5,23 @@ import { Link, useLocation } from "wouter";
 
 import { api, executionPath, problemOf } from "../../api/http";
 import { isFinal, type Created, type Execution } from "../../api/types";
-import { Badge, Bar, Button, CopyButton, copyText, Elapsed, formatDuration, icons, PhaseBadge, phaseWord, plainWords, safeText, shortId, Time, useToast } from "../../ui";
+import {
+  Badge,
+  Bar,
+  Button,
+  CopyButton,
+  copyText,
+  Elapsed,
+  formatDuration,
+  icons,
+  PhaseBadge,
+  phaseWord,
+  plainWords,
+  safeText,
+  shortId,
+  Time,
+  useToast,
+} from "../../ui";
 import { useExecution } from "../context";
 import { curlGet } from "../model/curl";
 import { instant } from "../model/read";
@@ -91,17 +107,27 @@ function Facts({ execution }: { execution: Execution }) {
       <Timing execution={execution} />
       {execution.retry_of && (
         <li>
-          retry of <Link href={`/executions/${execution.retry_of}`} className="mono">{shortId(execution.retry_of)}</Link>
+          retry of{" "}
+          <Link href={`/executions/${execution.retry_of}`} className="mono">
+            {shortId(execution.retry_of)}
+          </Link>
         </li>
       )}
       {execution.parent_id && (
         <li>
-          child of <Link href={`/executions/${execution.parent_id}`} className="mono">{shortId(execution.parent_id)}</Link>
+          child of{" "}
+          <Link href={`/executions/${execution.parent_id}`} className="mono">
+            {shortId(execution.parent_id)}
+          </Link>
         </li>
       )}
       {labels.map(([key, value]) => (
         <li key={key}>
-          <Link href={`/?label=${encodeURIComponent(`${key}:${value}`)}`} className="x-label" title="Others with this label">
+          <Link
+            href={`/?label=${encodeURIComponent(`${key}:${value}`)}`}
+            className="x-label"
+            title="Others with this label"
+          >
             <bdi>{safeText(key)}</bdi>: <bdi>{safeText(value)}</bdi>
           </Link>
         </li>
@@ -112,7 +138,12 @@ function Facts({ execution }: { execution: Execution }) {
 
 function Timing({ execution }: { execution: Execution }) {
   const { created_at: created, started_at: started, finished_at: finished } = execution;
-  if (!started) return finished ? <li>never started, ended <Time at={finished} /></li> : null;
+  if (!started)
+    return finished ? (
+      <li>
+        never started, ended <Time at={finished} />
+      </li>
+    ) : null;
   const queued = instant(started) - instant(created);
   return (
     <>
@@ -125,7 +156,10 @@ function Timing({ execution }: { execution: Execution }) {
         </li>
       )}
       <li>
-        {finished ? "took" : "runs for"} <strong><Elapsed from={started} to={finished ?? null} /></strong>
+        {finished ? "took" : "runs for"}{" "}
+        <strong>
+          <Elapsed from={started} to={finished ?? null} />
+        </strong>
       </li>
     </>
   );
@@ -178,7 +212,10 @@ function Actions({ execution }: { execution: Execution }) {
   };
   const curl = async () => {
     const done = await copyText(curlGet(location.origin, executionPath(id)));
-    toast(done ? "Copied a curl command that reads this execution" : "The browser did not let it be copied", done ? "good" : "bad");
+    toast(
+      done ? "Copied a curl command that reads this execution" : "The browser did not let it be copied",
+      done ? "good" : "bad",
+    );
   };
   return (
     <div className="x-actions">
@@ -188,7 +225,12 @@ function Actions({ execution }: { execution: Execution }) {
         </Button>
       )}
       {over && (
-        <Button icon={icons.retry} onClick={() => void retry()} disabled={busy} variant={phase === "failed" ? "primary" : "plain"}>
+        <Button
+          icon={icons.retry}
+          onClick={() => void retry()}
+          disabled={busy}
+          variant={phase === "failed" ? "primary" : "plain"}
+        >
           {phase === "completed" ? "Run again" : "Retry"}
         </Button>
       )}

@@ -34,7 +34,9 @@ export const PostMortem = memo(function PostMortem() {
             code <code>{safeText(error.code)}</code>
           </span>
         )}
-        <span>{execution.attempt === 0 ? "before any attempt" : `attempt ${execution.attempt} of ${execution.max_attempts}`}</span>
+        <span>
+          {execution.attempt === 0 ? "before any attempt" : `attempt ${execution.attempt} of ${execution.max_attempts}`}
+        </span>
         {error && <span>{error.retryable ? "another try could go better" : "another try would end the same way"}</span>}
         {execution.finished_at && <Time at={execution.finished_at} />}
         <EventLink seq={execution.seq} className="x-mortem-link">
@@ -87,7 +89,12 @@ function Attempts({ last }: { last: number }) {
   if (last < 2 || failed.length === 0) return null;
   return (
     <div className="x-attempts">
-      <Button variant="quiet" icon={open ? icons.down : icons.right} aria-expanded={open} onClick={() => setOpen(!open)}>
+      <Button
+        variant="quiet"
+        icon={open ? icons.down : icons.right}
+        aria-expanded={open}
+        onClick={() => setOpen(!open)}
+      >
         How each of {failed.length} attempts ended
       </Button>
       {open && (
@@ -107,7 +114,8 @@ function FailedAttempt({ event }: { event: HeartlineEvent }) {
   return (
     <li>
       <strong>Attempt {event.attempt}</strong> {plainWords(text(data, "reason") ?? "")}{" "}
-      <bdi className="outside-text">{safeText(error?.message ?? "")}</bdi> <Time at={event.time} /> <EventLink seq={event.seq} />
+      <bdi className="outside-text">{safeText(error?.message ?? "")}</bdi> <Time at={event.time} />{" "}
+      <EventLink seq={event.seq} />
     </li>
   );
 }

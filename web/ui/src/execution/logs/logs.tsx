@@ -9,7 +9,16 @@ import { isFinal } from "../../api/types";
 import { Button, count, EmptyState, ErrorState, icons, Select } from "../../ui";
 import { useExecution, useShown } from "../context";
 import { useFollow } from "../follow";
-import { ALL_LOGS, LEVELS, logLine, logText, shownLines, type Level, type LogFilter, type LogLine } from "../model/logs";
+import {
+  ALL_LOGS,
+  LEVELS,
+  logLine,
+  logText,
+  shownLines,
+  type Level,
+  type LogFilter,
+  type LogLine,
+} from "../model/logs";
 import { Scan } from "../model/scan";
 import { LogRow } from "./row";
 
@@ -42,7 +51,10 @@ export default function Logs() {
   const lines = scan.picked;
   const version = scan.snapshot();
   const shown = useMemo(() => shownLines(lines, filter), [lines, filter, version]);
-  const logged = useMemo(() => shown.reduce((sum, line) => sum + (line.level === undefined ? 0 : 1), 0), [shown, version]);
+  const logged = useMemo(
+    () => shown.reduce((sum, line) => sum + (line.level === undefined ? 0 : 1), 0),
+    [shown, version],
+  );
 
   const download = () => {
     const url = URL.createObjectURL(new Blob([logText(shown)], { type: "text/plain" }));
@@ -67,7 +79,10 @@ export default function Logs() {
         <Select
           aria-label="Least level"
           value={filter.level}
-          options={LEVELS.map((level) => ({ value: level, label: level === "trace" ? "All levels" : level === "error" ? "error only" : `${level} and above` }))}
+          options={LEVELS.map((level) => ({
+            value: level,
+            label: level === "trace" ? "All levels" : level === "error" ? "error only" : `${level} and above`,
+          }))}
           onChange={(level) => setFilter({ ...filter, level: level as Level })}
         />
         <Select
@@ -85,7 +100,11 @@ export default function Logs() {
           Wrap
         </Button>
         {!isFinal(phase) && (
-          <Button aria-pressed={following} icon={following ? icons.pause : icons.play} onClick={() => setFollowing(!following)}>
+          <Button
+            aria-pressed={following}
+            icon={following ? icons.pause : icons.play}
+            onClick={() => setFollowing(!following)}
+          >
             {following ? "Pause" : "Follow"}
           </Button>
         )}
@@ -101,7 +120,14 @@ export default function Logs() {
       {shown.length === 0 && !scan.running ? (
         <NoLines filtered={lines.some((line) => line.level !== undefined)} clear={() => setFilter(ALL_LOGS)} />
       ) : (
-        <Lines lines={shown} version={version} search={filter.search} wrap={wrap} following={following} onFollow={setFollowing} />
+        <Lines
+          lines={shown}
+          version={version}
+          search={filter.search}
+          wrap={wrap}
+          following={following}
+          onFollow={setFollowing}
+        />
       )}
       {!scan.done && !scan.running && scan.problem === undefined && (
         <p className="x-foot muted">
@@ -147,12 +173,26 @@ function Lines({ lines, version, search, wrap, following, onFollow }: LinesProps
   const digits = String(last ?? 0).length;
 
   return (
-    <div className="x-lines" ref={scroller} onScroll={onScroll} tabIndex={0} role="region" aria-label="Log lines" data-wrap={wrap || undefined}>
+    <div
+      className="x-lines"
+      ref={scroller}
+      onScroll={onScroll}
+      tabIndex={0}
+      role="region"
+      aria-label="Log lines"
+      data-wrap={wrap || undefined}
+    >
       <div style={{ height: virtual.getTotalSize(), position: "relative" }}>
         {virtual.getVirtualItems().map((item) => {
           const line = lines[item.index];
           return line === undefined ? null : (
-            <div key={item.key} data-index={item.index} ref={wrap ? virtual.measureElement : undefined} className="x-line-place" style={{ transform: `translateY(${item.start}px)`, ...(!wrap && { height: ROW }) }}>
+            <div
+              key={item.key}
+              data-index={item.index}
+              ref={wrap ? virtual.measureElement : undefined}
+              className="x-line-place"
+              style={{ transform: `translateY(${item.start}px)`, ...(!wrap && { height: ROW }) }}
+            >
               <LogRow line={line} search={search} digits={digits} />
             </div>
           );
@@ -163,8 +203,17 @@ function Lines({ lines, version, search, wrap, following, onFollow }: LinesProps
 }
 
 /** Lines that come above what is read do not move it. */
-function useAnchor(of: React.RefObject<HTMLDivElement | null>, virtual: Virtualizer<HTMLDivElement, Element>, lines: readonly LogLine[], following: boolean): void {
-  const before = useRef<{ first: number | undefined; lines: number; list: readonly LogLine[] }>({ first: undefined, lines: 0, list: lines });
+function useAnchor(
+  of: React.RefObject<HTMLDivElement | null>,
+  virtual: Virtualizer<HTMLDivElement, Element>,
+  lines: readonly LogLine[],
+  following: boolean,
+): void {
+  const before = useRef<{ first: number | undefined; lines: number; list: readonly LogLine[] }>({
+    first: undefined,
+    lines: 0,
+    list: lines,
+  });
   const first = lines[0]?.seq;
   useLayoutEffect(() => {
     const was = before.current;

@@ -35,9 +35,17 @@ export function clocksOf(
   const evidence = explanation?.evidence ?? [];
   const due = (kind: string, limit: number | undefined) =>
     next?.kind === kind && limit !== undefined ? instant(next.at) - limit : undefined;
-  const progressed = latest(instant(lastProgress), due("progress", progress), told(evidence, /^Last event or progress (\S+) ago/, heardAt));
+  const progressed = latest(
+    instant(lastProgress),
+    due("progress", progress),
+    told(evidence, /^Last event or progress (\S+) ago/, heardAt),
+  );
   // What shows progress shows life.
-  const alive = latest(progressed, due("heartbeat", heartbeat), told(evidence, /^Last sign of life (\S+) ago/, heardAt));
+  const alive = latest(
+    progressed,
+    due("heartbeat", heartbeat),
+    told(evidence, /^Last sign of life (\S+) ago/, heardAt),
+  );
   return { alive: clock(alive, heartbeat), progressing: clock(progressed, progress) };
 }
 

@@ -70,7 +70,9 @@ function says(event: HeartlineEvent, data: Fields): string {
       return `attempt ${event.attempt} by runner ${text(inner(data, "runner"), "id") ?? "?"}`;
     case "execution.progress": {
       const fraction = number(data, "fraction");
-      return [fraction === undefined ? "" : `${Math.round(fraction * 100)} %`, say("message")].filter(Boolean).join(" ");
+      return [fraction === undefined ? "" : `${Math.round(fraction * 100)} %`, say("message")]
+        .filter(Boolean)
+        .join(" ");
     }
     case "execution.waiting":
       return say("prompt");

@@ -57,7 +57,12 @@ export function moveExecution(before: Execution, event: HeartlineEvent): Executi
       };
     case "execution.resumed": {
       const requeued = flag(data, "requeued") ?? false;
-      return { ...after, phase: requeued ? "pending" : "in_progress", waiting: null, answer: own(data, "input") ?? null };
+      return {
+        ...after,
+        phase: requeued ? "pending" : "in_progress",
+        waiting: null,
+        answer: own(data, "input") ?? null,
+      };
     }
     case "execution.attempt_failed":
       return { ...after, reason: text(data, "reason") ?? null, error: failure(data), waiting: null };
@@ -113,7 +118,13 @@ export function failure(data: Fields): Failure | null {
   };
 }
 
-function finished(after: Execution, phase: Phase, event: HeartlineEvent, reason: string | null, error: Failure | null): Execution {
+function finished(
+  after: Execution,
+  phase: Phase,
+  event: HeartlineEvent,
+  reason: string | null,
+  error: Failure | null,
+): Execution {
   return { ...after, phase, reason, error, waiting: null, deadline: null, finished_at: event.time };
 }
 

@@ -34,7 +34,9 @@ export function logLine(event: HeartlineEvent): LogLine | undefined {
     return { seq, time, attempt, level, stream, message: safeText(text(value, "message") ?? "") };
   }
   const turn = turnText(event);
-  return turn === undefined ? undefined : { seq, time, attempt, level: undefined, stream: "none", message: safeText(turn) };
+  return turn === undefined
+    ? undefined
+    : { seq, time, attempt, level: undefined, stream: "none", message: safeText(turn) };
 }
 
 function turnText(event: HeartlineEvent): string | undefined {

@@ -5,7 +5,10 @@ import { messageKey } from "./items";
 import { EXECUTION, HEAD, Model } from "./model";
 import { fresh, held, Log, modelOf, recorded } from "./testing";
 
-const said = (entries: readonly Entry[]) => entries.map((entry) => (entry.kind === "turn" ? entry.type : `${entry.kind} ${"name" in entry && entry.name ? entry.name : ""}`.trim()));
+const said = (entries: readonly Entry[]) =>
+  entries.map((entry) =>
+    entry.kind === "turn" ? entry.type : `${entry.kind} ${"name" in entry && entry.name ? entry.name : ""}`.trim(),
+  );
 
 describe("a log folded here is what the server folded", () => {
   for (const name of ["agent", "failed", "hostile"]) {
@@ -15,7 +18,10 @@ describe("a log folded here is what the server folded", () => {
       model.apply(events);
       const snapshot = new Model(execution, execution.seq);
       expect(held(model.transcript)).toEqual(held(snapshot.transcript));
-      expect({ ...model.execution, seq: model.head, deadline: null }).toEqual({ ...snapshot.execution, deadline: null });
+      expect({ ...model.execution, seq: model.head, deadline: null }).toEqual({
+        ...snapshot.execution,
+        deadline: null,
+      });
     });
 
     it(`${name}, from a snapshot anywhere in it`, () => {
@@ -95,7 +101,12 @@ describe("the conversation", () => {
     const model = modelOf(log.events);
     const entries = model.transcript.entries.of("");
     expect(said(entries)).toEqual(["execution.started", "execution.retry_scheduled", "execution.started", "message"]);
-    expect(model.transcript.messages.get("m")).toMatchObject({ text: "second", attempt: 2, epoch: 1, status: "streaming" });
+    expect(model.transcript.messages.get("m")).toMatchObject({
+      text: "second",
+      attempt: 2,
+      epoch: 1,
+      status: "streaming",
+    });
   });
 });
 

@@ -14,6 +14,8 @@ export const PAGE = 500;
 const KEPT = 80;
 /** A page that could not be fetched is not asked for again before this, in milliseconds. */
 const RETRY_MS = 3_000;
+/** Who looks is told of live events at most so often, in milliseconds. */
+const TELL_MS = 100;
 
 interface Page {
   events: (HeartlineEvent | undefined)[];
@@ -27,6 +29,7 @@ export class EventPages {
   private readonly pages = new Map<number, Page>();
   private readonly listeners = new Set<() => void>();
   private version = 0;
+  private telling: ReturnType<typeof setTimeout> | undefined;
   /** What went wrong with the last page; undefined where it came. */
   problem: unknown = undefined;
 
@@ -57,7 +60,8 @@ export class EventPages {
       if (page) put(page, event);
       else if ((event.seq - 1) % PAGE === 0) put(this.page(pageOf(event.seq)), event);
     }
-    this.changed();
+    // Nobody reads sixty screens a second.
+    this.telling ??= setTimeout(() => this.changed(), TELL_MS);
   }
 
   /** Sees to it that these are there, and those that belong to their pages. */
@@ -138,6 +142,8 @@ export class EventPages {
   }
 
   private changed(): void {
+    clearTimeout(this.telling);
+    this.telling = undefined;
     this.version += 1;
     for (const listener of this.listeners) listener();
   }

@@ -5,9 +5,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 /** An object that is not an array; nothing else has fields. */
 export function fields(value: unknown): Fields | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Fields)
-    : undefined;
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
 }
 
 export function own(from: Fields, name: string): unknown {

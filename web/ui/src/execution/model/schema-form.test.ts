@@ -12,13 +12,18 @@ const approval = {
     replicas: { type: "integer", minimum: 1, maximum: 9, default: 3 },
     notify: { type: "array", items: { enum: ["slack", "mail"] } },
     tags: { type: "array", items: { type: "string" } },
-    window: { type: "object", required: ["start"], properties: { start: { type: "string" }, minutes: { type: "number" } } },
+    window: {
+      type: "object",
+      required: ["start"],
+      properties: { start: { type: "string" }, minutes: { type: "number" } },
+    },
     odd: { oneOf: [{ type: "string" }, { type: "null" }] },
     "a/b~c": { type: "string" },
   },
 };
 
-const kinds = (form: FormField): string[] => (form.kind === "group" ? form.fields.flatMap(kinds) : [`${pointerOf(form.path)} ${form.kind}`]);
+const kinds = (form: FormField): string[] =>
+  form.kind === "group" ? form.fields.flatMap(kinds) : [`${pointerOf(form.path)} ${form.kind}`];
 const filled = { "/approved": "true", "/reason": "because", "/region": "0", "/replicas": "3" };
 
 describe("a form", () => {
@@ -38,7 +43,15 @@ describe("a form", () => {
   });
 
   it("is a JSON box for what is beyond it", () => {
-    for (const schema of [true, {}, { oneOf: [] }, { type: ["string", "null"] }, { type: "array", items: { type: "object" } }, { $ref: "#/x" }, null]) {
+    for (const schema of [
+      true,
+      {},
+      { oneOf: [] },
+      { type: ["string", "null"] },
+      { type: "array", items: { type: "object" } },
+      { $ref: "#/x" },
+      null,
+    ]) {
       expect(formOf(schema).kind).toBe("json");
     }
   });
@@ -50,12 +63,24 @@ describe("a form", () => {
   });
 
   it("goes one level down, and no further", () => {
-    const deep = formOf({ type: "object", properties: { a: { type: "object", properties: { b: { type: "object", properties: { c: { type: "string" } } } } } } });
+    const deep = formOf({
+      type: "object",
+      properties: {
+        a: { type: "object", properties: { b: { type: "object", properties: { c: { type: "string" } } } } },
+      },
+    });
     expect(kinds(deep)).toEqual(["/a/b json"]);
   });
 
   it("begins with the defaults, and never with a yes that nobody gave", () => {
-    expect(initialValues(formOf(approval))).toMatchObject({ "/approved": "", "/reason": "", "/region": "0", "/replicas": "3", "/notify": [], "/tags": "" });
+    expect(initialValues(formOf(approval))).toMatchObject({
+      "/approved": "",
+      "/reason": "",
+      "/region": "0",
+      "/replicas": "3",
+      "/notify": [],
+      "/tags": "",
+    });
     expect(initialValues(formOf({ type: "boolean", default: false }))).toEqual({ "": "false" });
     const nested = formOf({ type: "object", default: { a: 1 }, properties: { a: { type: "number", default: 5 } } });
     expect(initialValues(nested)).toEqual({ "/a": "1" });
@@ -64,13 +89,33 @@ describe("a form", () => {
 
 describe("an answer", () => {
   it("is what was typed, of its type, without what was not", () => {
-    const { input, errors } = answerOf(formOf(approval), { ...filled, "/notify": ["1"], "/tags": "a\n\n b ", "/odd": "null", "/a~1b~0c": "x" });
+    const { input, errors } = answerOf(formOf(approval), {
+      ...filled,
+      "/notify": ["1"],
+      "/tags": "a\n\n b ",
+      "/odd": "null",
+      "/a~1b~0c": "x",
+    });
     expect(errors.size).toBe(0);
-    expect(input).toEqual({ approved: true, reason: "because", region: "eu", replicas: 3, notify: ["mail"], tags: ["a", "b"], odd: null, "a/b~c": "x" });
+    expect(input).toEqual({
+      approved: true,
+      reason: "because",
+      region: "eu",
+      replicas: 3,
+      notify: ["mail"],
+      tags: ["a", "b"],
+      odd: null,
+      "a/b~c": "x",
+    });
   });
 
   it("names what is missing and what does not fit", () => {
-    const { errors } = answerOf(formOf(approval), { "/reason": "no", "/replicas": "1.5", "/window/minutes": "x", "/odd": "{" });
+    const { errors } = answerOf(formOf(approval), {
+      "/reason": "no",
+      "/replicas": "1.5",
+      "/window/minutes": "x",
+      "/odd": "{",
+    });
     expect(Object.fromEntries(errors)).toMatchObject({
       "/approved": "is required",
       "/reason": "needs 5 characters or more",

@@ -37,7 +37,18 @@ export interface Rules {
 
 const SCALARS: ReadonlySet<string> = new Set(["string", "number", "integer"]);
 /** Words that make a schema say more than its type does. */
-const BEYOND = ["oneOf", "anyOf", "allOf", "not", "if", "$ref", "$dynamicRef", "patternProperties", "const", "prefixItems"];
+const BEYOND = [
+  "oneOf",
+  "anyOf",
+  "allOf",
+  "not",
+  "if",
+  "$ref",
+  "$dynamicRef",
+  "patternProperties",
+  "const",
+  "prefixItems",
+];
 const LEVELS = 2;
 const REQUIRED = "is required";
 
@@ -62,13 +73,21 @@ function field(schema: unknown, path: readonly string[], name: string, required:
   if (type === "boolean") return { ...common, kind: "boolean" };
   if (type !== undefined && SCALARS.has(type)) {
     const rules = rulesOf(from);
-    return { ...common, kind: "text", type: type as Scalar, rules, long: type === "string" && (rules.maxLength ?? 0) > 200 };
+    return {
+      ...common,
+      kind: "text",
+      type: type as Scalar,
+      rules,
+      long: type === "string" && (rules.maxLength ?? 0) > 200,
+    };
   }
   if (type === "array") return arrayField(common, schema, fields(own(from, "items")) ?? {});
   const properties = fields(own(from, "properties"));
   if (levels > 0 && properties && (type === "object" || type === undefined)) {
     const needed = new Set(list(from, "required"));
-    const inner = Object.entries(properties).map(([key, each]) => field(each, [...path, key], key, needed.has(key), levels - 1));
+    const inner = Object.entries(properties).map(([key, each]) =>
+      field(each, [...path, key], key, needed.has(key), levels - 1),
+    );
     return { ...common, kind: "group", fields: inner };
   }
   return { ...common, kind: "json", schema };
@@ -113,7 +132,9 @@ export function initialValues(form: FormField, given: unknown = form.initial): V
     case "group": {
       const object = fields(given) ?? {};
       const key = (each: FormField) => each.path.at(-1) ?? "";
-      const parts = form.fields.map((each) => initialValues(each, Object.hasOwn(object, key(each)) ? own(object, key(each)) : each.initial));
+      const parts = form.fields.map((each) =>
+        initialValues(each, Object.hasOwn(object, key(each)) ? own(object, key(each)) : each.initial),
+      );
       return Object.assign({}, ...parts) as Values;
     }
     case "boolean":
@@ -124,7 +145,11 @@ export function initialValues(form: FormField, given: unknown = form.initial): V
     }
     case "choices": {
       const chosen = Array.isArray(given) ? given : [];
-      return { [at]: form.options.flatMap((option, index) => (chosen.some((each) => same(each, option)) ? [String(index)] : [])) };
+      return {
+        [at]: form.options.flatMap((option, index) =>
+          chosen.some((each) => same(each, option)) ? [String(index)] : [],
+        ),
+      };
     }
     case "list":
       return { [at]: Array.isArray(given) ? given.map(String).join("\n") : "" };
@@ -208,7 +233,8 @@ function scalar(type: Scalar, rules: Rules, typed: string, at: string, errors: M
   if (type === "string") {
     const length = [...typed].length;
     if (rules.minLength !== undefined && length < rules.minLength) wrong(`needs ${rules.minLength} characters or more`);
-    if (rules.maxLength !== undefined && length > rules.maxLength) wrong(`has ${length} characters; at most ${rules.maxLength} are allowed`);
+    if (rules.maxLength !== undefined && length > rules.maxLength)
+      wrong(`has ${length} characters; at most ${rules.maxLength} are allowed`);
     // A pattern is somebody else's, and a bad one could hang the page: the server checks it, within bounds.
     return typed;
   }
@@ -231,7 +257,8 @@ const MISSING = /^"?(?<name>.+?)"? is a required property$/;
 export function errorsAt(form: FormField, told: readonly { pointer: string; message: string }[]): Errors {
   const known = new Set(controls(form));
   const errors = new Map<string, string>();
-  const add = (at: string, message: string) => errors.set(at, errors.has(at) ? `${errors.get(at)}; ${message}` : message);
+  const add = (at: string, message: string) =>
+    errors.set(at, errors.has(at) ? `${errors.get(at)}; ${message}` : message);
   for (const { pointer, message } of told) {
     const under = pointer.startsWith("/input") ? pointer.slice("/input".length) : pointer;
     const name = MISSING.exec(message)?.groups?.name;
@@ -241,7 +268,9 @@ export function errorsAt(form: FormField, told: readonly { pointer: string; mess
       continue;
     }
     // An error within a list or a JSON box is shown at the box.
-    const place = [...known].filter((at) => under === at || (at !== "" && under.startsWith(`${at}/`))).sort((a, b) => b.length - a.length)[0];
+    const place = [...known]
+      .filter((at) => under === at || (at !== "" && under.startsWith(`${at}/`)))
+      .sort((a, b) => b.length - a.length)[0];
     const rest = place === undefined ? under : under.slice(place.length);
     add(place ?? "", rest === "" ? message : `${rest}: ${message}`);
   }

@@ -5,7 +5,8 @@ import type { HeartlineEvent } from "../../api/types";
 import { endsAttempt, failure } from "./lifecycle";
 import { fields, flag, inner, instant, own, text, type Fields } from "./read";
 
-export type SpanKind = "queued" | "backoff" | "attempt" | "step" | "agent" | "call" | "wait" | "disconnected" | "cancel";
+export type SpanKind =
+  "queued" | "backoff" | "attempt" | "step" | "agent" | "call" | "wait" | "disconnected" | "cancel";
 
 /** In words, as shown. */
 export type SpanStatus = "running" | "done" | "failed" | "interrupted" | "suspended" | "cancelled" | "answered";
@@ -88,7 +89,7 @@ export class SpanFold {
       }
       case "execution.retry_scheduled": {
         const at = text(data, "at");
-        const backoff = this.begin("backoff", "backoff", "Backing off", event, { note: at && `until ${at}` });
+        const backoff = this.begin("backoff", "backoff", "Backing off", event);
         // It is over by the clock, not by an event.
         this.open.delete("backoff");
         backoff.end = Math.max(backoff.start, instant(at) || backoff.start);
@@ -110,7 +111,8 @@ export class SpanFold {
         this.end("connection", event, "done");
         break;
       case "execution.cancel_requested":
-        if (!this.open.has("cancel")) this.begin("cancel", "cancel", "Cancelling", event, { note: text(data, "reason") });
+        if (!this.open.has("cancel"))
+          this.begin("cancel", "cancel", "Cancelling", event, { note: text(data, "reason") });
         break;
     }
   }

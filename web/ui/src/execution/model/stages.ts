@@ -35,7 +35,11 @@ export function cancelStages(execution: Execution): Stage[] {
       title: "Acknowledged",
       state: reached(cancel.acknowledged_at),
       at: cancel.acknowledged_at ?? undefined,
-      note: cancel.acknowledged_at ? undefined : over ? "The runner never said so." : "The runner has not said that it is stopping.",
+      note: cancel.acknowledged_at
+        ? undefined
+        : over
+          ? "The runner never said so."
+          : "The runner has not said that it is stopping.",
     },
   ];
   return [...stages, lastStage(execution, cancel)];
@@ -43,9 +47,18 @@ export function cancelStages(execution: Execution): Stage[] {
 
 function lastStage(execution: Execution, cancel: NonNullable<Execution["cancel"]>): Stage {
   const at = execution.finished_at ?? undefined;
-  const ended = (title: string, state: Stage["state"], note?: string): Stage => ({ name: "ended", title, state, at, note });
+  const ended = (title: string, state: Stage["state"], note?: string): Stage => ({
+    name: "ended",
+    title,
+    state,
+    at,
+    note,
+  });
   if (cancel.forced_at) {
-    return { ...ended("Forced", "failed", "The runner did not stop in time; its writes are refused from then on."), at: cancel.forced_at };
+    return {
+      ...ended("Forced", "failed", "The runner did not stop in time; its writes are refused from then on."),
+      at: cancel.forced_at,
+    };
   }
   // Asked to stop, it ended otherwise: lost, or silent for too long.
   if (execution.phase === "cancelled" && execution.error) return ended("Ended", "failed", execution.error.message);

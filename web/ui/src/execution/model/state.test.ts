@@ -40,7 +40,8 @@ describe("a cancellation", () => {
     log.add("execution.cancel_requested", { deadline: "2026-01-01T00:00:30Z", reason: "enough" });
     return log;
   };
-  const told = (log: Log) => cancelStages(modelOf(log.events).execution).map((stage) => `${stage.title} ${stage.state}`);
+  const told = (log: Log) =>
+    cancelStages(modelOf(log.events).execution).map((stage) => `${stage.title} ${stage.state}`);
 
   it("goes through its stages", () => {
     const log = begin();
@@ -63,8 +64,13 @@ describe("a cancellation", () => {
 });
 
 describe("the clocks", () => {
-  const execution = { ...recorded("agent").execution, phase: "in_progress", timeouts: { heartbeat: "30s", progress: "1m" } } as unknown as Execution;
-  const explanation = (next: Explanation["next_deadline"], evidence: string[] = []) => ({ next_deadline: next, evidence }) as unknown as Explanation;
+  const execution = {
+    ...recorded("agent").execution,
+    phase: "in_progress",
+    timeouts: { heartbeat: "30s", progress: "1m" },
+  } as unknown as Execution;
+  const explanation = (next: Explanation["next_deadline"], evidence: string[] = []) =>
+    ({ next_deadline: next, evidence }) as unknown as Explanation;
   const at = "2026-01-01T00:00:00.000Z";
 
   it("are read off the next deadline, the sentences, and the last event", () => {
@@ -72,7 +78,12 @@ describe("the clocks", () => {
     expect(heartbeat.alive.at).toBe(instant(at) + 10_000);
     expect(heartbeat.progressing).toMatchObject({ at: instant(at), limit: 60_000 });
     const now = instant(at) + 20_000;
-    const told = clocksOf(execution, explanation(null, ["Last sign of life 12s ago; a heartbeat is due every 30s."]), now, undefined);
+    const told = clocksOf(
+      execution,
+      explanation(null, ["Last sign of life 12s ago; a heartbeat is due every 30s."]),
+      now,
+      undefined,
+    );
     expect(told.alive.at).toBe(now - 12_000);
     expect(told.progressing.at).toBeUndefined();
   });
@@ -93,7 +104,11 @@ describe("pages of a log", () => {
     const asked: string[] = [];
     const fetch = async (after: number, limit: number): Promise<EventPage> => {
       asked.push(`${after}+${limit}`);
-      return { events: log.events.slice(after, after + Math.min(limit, most)), head: log.events.length, terminal: true };
+      return {
+        events: log.events.slice(after, after + Math.min(limit, most)),
+        head: log.events.length,
+        terminal: true,
+      };
     };
     return { asked, fetch };
   };

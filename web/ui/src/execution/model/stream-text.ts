@@ -7,7 +7,8 @@ import { safeText } from "../../ui/text";
 const LONGEST = 512;
 const ESCAPES = /[\u001b\u009b]/g;
 /** CSI, OSC or another escape, complete. */
-const COMPLETE = /^(?:\u001b\[[0-?]*[ -/]*[@-~]|\u009b[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[^[\]])/;
+const COMPLETE =
+  /^(?:\u001b\[[0-?]*[ -/]*[@-~]|\u009b[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[^[\]])/;
 
 export class StreamText {
   private held = "";

@@ -29,7 +29,15 @@ export class Log {
     if (type === "execution.started") this.attempt += 1;
     const seq = this.events.length + 1;
     const time = new Date(T0 + this.ms).toISOString().replace("Z", "000Z");
-    const event = { seq, prev: seq - 1, execution_id: "aex_0", attempt: this.attempt, time, type, data } as HeartlineEvent;
+    const event = {
+      seq,
+      prev: seq - 1,
+      execution_id: "aex_0",
+      attempt: this.attempt,
+      time,
+      type,
+      data,
+    } as HeartlineEvent;
     this.events.push(event);
     return event;
   }
@@ -39,7 +47,17 @@ export class Log {
   }
 }
 
-const EMPTY = { messages: {}, tool_calls: {}, sub_agents: {}, todos: {}, tasks: {}, artifacts: {}, steps: {}, custom: {}, agent_state: null };
+const EMPTY = {
+  messages: {},
+  tool_calls: {},
+  sub_agents: {},
+  todos: {},
+  tasks: {},
+  artifacts: {},
+  steps: {},
+  custom: {},
+  agent_state: null,
+};
 
 /** An execution before anything has happened to it. */
 export function fresh(like: ExecutionWithState = recorded("agent").execution): ExecutionWithState {

@@ -32,7 +32,9 @@ describe("commands", () => {
   it("hold anything in one word of the shell", () => {
     expect(quoted("it's; rm -rf $HOME `x`")).toBe(String.raw`'it'\''s; rm -rf $HOME ` + "`x`'");
     expect(plainJson({ a: "\u202e\u001b\u2028" })).toBe('{"a":"\\u202e\\u001b\\u2028"}');
-    expect(curlPost("http://h", "/p", { a: "'" })).toBe(String.raw`curl -s 'http://h/p' -H 'content-type: application/json' -d '{"a":"'\''"}'`);
+    expect(curlPost("http://h", "/p", { a: "'" })).toBe(
+      String.raw`curl -s 'http://h/p' -H 'content-type: application/json' -d '{"a":"'\''"}'`,
+    );
     expect(curlEvent("http://h", "aex_1", 5)).toBe("curl -s 'http://h/v1/executions/aex_1/events?after=4&limit=1'");
   });
 });
@@ -52,7 +54,10 @@ describe("sentences", () => {
       expect(found.map((piece) => piece.kind)).toEqual(kinds);
       expect(found.map((piece) => piece.text).join("")).toBe(sentence);
     }
-    expect(pieces('Resume it with "heartline queues resume q".')).toContainEqual({ kind: "command", text: "heartline queues resume q" });
+    expect(pieces('Resume it with "heartline queues resume q".')).toContainEqual({
+      kind: "command",
+      text: "heartline queues resume q",
+    });
   });
 });
 
@@ -61,7 +66,9 @@ describe("log lines", () => {
   const lines = events.flatMap((event) => logLine(event) ?? []);
 
   it("are the log events, with the turns between", () => {
-    expect(lines.filter((line) => line.level === undefined).map((line) => line.message)[0]).toBe("Attempt 1 begins, with runner seed-runner");
+    expect(lines.filter((line) => line.level === undefined).map((line) => line.message)[0]).toBe(
+      "Attempt 1 begins, with runner seed-runner",
+    );
     expect(lines.some((line) => line.message.includes("\u001b"))).toBe(false);
   });
 
@@ -93,6 +100,7 @@ describe("events", () => {
     expect(summaryOf(line)).toBe("warn: over here");
     expect(eventMatches(call, { groups: new Set(["tools"]), search: "LOOK" })).toBe(true);
     expect(eventMatches(call, { groups: new Set(["logs"]), search: "" })).toBe(false);
-    for (const event of [...recorded("hostile").events, ...recorded("agent").events]) expect(typeof summaryOf(event)).toBe("string");
+    for (const event of [...recorded("hostile").events, ...recorded("agent").events])
+      expect(typeof summaryOf(event)).toBe("string");
   });
 });

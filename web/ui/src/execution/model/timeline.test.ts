@@ -10,7 +10,11 @@ const foldOf = (events: Log["events"]): Span[] => {
   for (const event of events) fold.apply(event);
   return fold.all;
 };
-const told = (spans: readonly Span[]) => spans.map((span) => `${span.kind} ${span.label} ${span.status} ${span.end === undefined ? "…" : Math.round(span.end - span.start)}`);
+const told = (spans: readonly Span[]) =>
+  spans.map(
+    (span) =>
+      `${span.kind} ${span.label} ${span.status} ${span.end === undefined ? "…" : Math.round(span.end - span.start)}`,
+  );
 
 describe("spans", () => {
   it("are queue, attempts, backoffs and what happened in them", () => {
@@ -21,7 +25,11 @@ describe("spans", () => {
     log.add("TOOL_CALL_START", { toolCallId: "c", toolCallName: "look" }, 10);
     log.add("TOOL_CALL_RESULT", { toolCallId: "c", messageId: "t", content: "x" }, 30);
     log.add("TOOL_CALL_START", { toolCallId: "d", toolCallName: "ask" }, 0);
-    log.add("execution.attempt_failed", { reason: "runner_error", error: { code: "c", message: "it broke", retryable: true } }, 50);
+    log.add(
+      "execution.attempt_failed",
+      { reason: "runner_error", error: { code: "c", message: "it broke", retryable: true } },
+      50,
+    );
     log.add("execution.retry_scheduled", { attempt: 2, at: "2026-01-01T00:00:00.500000Z", backoff: "300ms" });
     log.add("execution.started", { attempt: 2, runner: { id: "r" } }, 350);
     log.add("execution.waiting", { prompt: "ok?", until: "2026-01-02T00:00:00Z", hold: true }, 10);
@@ -61,7 +69,11 @@ describe("spans", () => {
     log.add("execution.started", {}, 5);
     log.add("execution.cancel_requested", { deadline: "2026-01-01T00:00:30Z", reason: "enough" }, 5);
     log.add("execution.cancelled", { reason: "cancel_timeout" }, 30);
-    expect(told(foldOf(log.events))).toEqual(["queued Queued done 5", "attempt Attempt 1 cancelled 35", "cancel Cancelling done 30"]);
+    expect(told(foldOf(log.events))).toEqual([
+      "queued Queued done 5",
+      "attempt Attempt 1 cancelled 35",
+      "cancel Cancelling done 30",
+    ]);
   });
 
   it("of the state are those of the log, where nothing was begun anew", () => {
@@ -69,7 +81,8 @@ describe("spans", () => {
     const model = new Model(execution, execution.seq);
     model.fill(events);
     const key = (span: Span) => span.seq;
-    const sorted = (spans: readonly Span[]) => [...spans].sort((a, b) => key(a) - key(b)).map(({ note, ...span }) => (void note, span));
+    const sorted = (spans: readonly Span[]) =>
+      [...spans].sort((a, b) => key(a) - key(b)).map(({ note, ...span }) => (void note, span));
     expect(sorted(spansOfModel(model))).toEqual(sorted(foldOf(events)));
   });
 
@@ -77,7 +90,11 @@ describe("spans", () => {
     const { execution, events } = recorded("agent");
     const model = new Model(fresh(execution), 0);
     model.apply(events.slice(0, 53));
-    expect(spansOfModel(model).filter((span) => span.end === undefined).map((span) => span.label)).toEqual(["Attempt 1", "pager.timeline", "research"]);
+    expect(
+      spansOfModel(model)
+        .filter((span) => span.end === undefined)
+        .map((span) => span.label),
+    ).toEqual(["Attempt 1", "pager.timeline", "research"]);
   });
 });
 
@@ -107,7 +124,18 @@ describe("rows", () => {
 });
 
 describe("the window", () => {
-  const span = (start: number, end: number | undefined): Span => ({ key: "k", kind: "call", label: "", start, end, status: "done", seq: 1, attempt: 1, owner: "", note: undefined });
+  const span = (start: number, end: number | undefined): Span => ({
+    key: "k",
+    kind: "call",
+    label: "",
+    start,
+    end,
+    status: "done",
+    seq: 1,
+    attempt: 1,
+    owner: "",
+    note: undefined,
+  });
 
   it("fits everything, and what goes on ends now", () => {
     const view = fit([span(1000, 2000), span(1500, undefined)], 5000);
@@ -130,7 +158,9 @@ describe("the window", () => {
 
   it("has marks at round figures", () => {
     expect(ticks({ start: 1000, end: 2000 }, 1000, 5)).toEqual([0, 200, 400, 600, 800, 1000]);
-    expect(ticks({ start: 0, end: 3_600_000 }, 0, 6)).toEqual([0, 600_000, 1_200_000, 1_800_000, 2_400_000, 3_000_000, 3_600_000]);
+    expect(ticks({ start: 0, end: 3_600_000 }, 0, 6)).toEqual([
+      0, 600_000, 1_200_000, 1_800_000, 2_400_000, 3_000_000, 3_600_000,
+    ]);
     expect(ticks({ start: 0, end: 400 * 86_400_000 }, 0, 6).length).toBeLessThan(9);
   });
 });

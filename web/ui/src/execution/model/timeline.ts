@@ -49,7 +49,8 @@ function parentOf(
 ): Span | undefined {
   if (["queued", "backoff", "attempt", "cancel"].includes(span.kind)) return undefined;
   const open = (steps.get(span.owner) ?? []).filter(
-    (step) => step.attempt === span.attempt && (step.end === undefined || step.end > span.start || step.start === span.start),
+    (step) =>
+      step.attempt === span.attempt && (step.end === undefined || step.end > span.start || step.start === span.start),
   );
   steps.set(span.owner, open);
   return open.at(-1) ?? agents.get(span.owner) ?? attempts.get(span.attempt);
@@ -145,7 +146,10 @@ export function place(span: Span, view: View, now: number): { left: number; widt
   return { left, width: Math.min(to, 1) - left };
 }
 
-const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 10e3, 15e3, 30e3, 60e3, 120e3, 300e3, 600e3, 900e3, 1800e3, 3600e3, 7200e3, 21600e3, 43200e3, 86400e3];
+const STEPS = [
+  1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 10e3, 15e3, 30e3, 60e3, 120e3, 300e3, 600e3, 900e3, 1800e3, 3600e3,
+  7200e3, 21600e3, 43200e3, 86400e3,
+];
 
 /** The marks of the axis, in milliseconds since `origin`: round figures, about `count` of them. */
 export function ticks(view: View, origin: number, count: number): number[] {

@@ -8,19 +8,10 @@
 import type { ExecutionState, HeartlineEvent } from "../../api/types";
 import { Chunks, type Streamed } from "./chunks";
 import { Entries, type Entry } from "./entries";
-import {
-  readAgent,
-  readCall,
-  readMessage,
-  readStep,
-  type Agent,
-  type Call,
-  type Message,
-  type RunStatus,
-  type Step,
-} from "./items";
+import { readCall, readMessage, type Agent, type Call, type Message, type Step } from "./items";
 import { Ledger } from "./ledger";
 import { applyPatch } from "./patch";
+import { Runs } from "./runs";
 import { fields, flag, inner, list, own, text, type Fields } from "./read";
 
 /** The key of `touched` for the shared state. */
@@ -29,10 +20,8 @@ export const AGENT_STATE = "agent_state";
 export class Transcript {
   readonly messages = new Map<string, Message>();
   readonly calls = new Map<string, Call>();
-  readonly agents = new Map<string, Agent>();
-  /** The latest round of each. */
-  readonly steps = new Map<string, Step>();
   readonly ledger: Ledger;
+  readonly runs: Runs;
   agentState: unknown = undefined;
   /** What the conversation is made of, in order. */
   readonly entries: Entries;
@@ -42,7 +31,16 @@ export class Transcript {
   constructor(private readonly touched: Set<string>) {
     this.entries = new Entries(touched);
     this.ledger = new Ledger(touched);
+    this.runs = new Runs(touched, this.entries);
     this.chunks = new Chunks((kind, id) => this.complete(kind, id));
+  }
+
+  get agents(): ReadonlyMap<string, Agent> {
+    return this.runs.agents;
+  }
+
+  get steps(): ReadonlyMap<string, Step> {
+    return this.runs.steps;
   }
 
   /** Begins with what the server has folded. */
@@ -53,12 +51,17 @@ export class Transcript {
     };
     every(state.messages, this.messages, readMessage);
     every(state.tool_calls, this.calls, readCall);
-    every(state.sub_agents, this.agents, readAgent);
-    every(state.steps, this.steps, readStep);
+    this.runs.load(state);
+    this.runs.attempt = attempt;
     this.ledger.load(state);
     this.agentState = (state.agent_state as unknown) ?? undefined;
     this.chunks.load(own(state as unknown as Fields, "open_chunks"));
-    const all: Entry[] = [...this.messages.values(), ...this.calls.values(), ...this.agents.values(), ...this.steps.values()];
+    const all: Entry[] = [
+      ...this.messages.values(),
+      ...this.calls.values(),
+      ...this.agents.values(),
+      ...this.steps.values(),
+    ];
     this.entries.load(all);
   }
 
@@ -66,19 +69,19 @@ export class Transcript {
   beginAttempt(attempt: number): void {
     this.interrupt(undefined);
     this.attempt = attempt;
+    this.runs.attempt = attempt;
   }
 
   /** The attempt is over: nothing that it left open will go on. */
   interrupt(at: string | undefined): void {
     for (const message of this.messages.values()) {
-      if (message.status === "streaming") this.mark(message, () => ((message.status = "interrupted"), (message.endedAt = at)));
+      if (message.status === "streaming")
+        this.mark(message, () => ((message.status = "interrupted"), (message.endedAt = at)));
     }
     for (const call of this.calls.values()) {
       if (call.status === "streaming" || call.status === "called") this.mark(call, () => (call.status = "interrupted"));
     }
-    for (const run of [...this.agents.values(), ...this.steps.values()]) {
-      if (run.status === "running") this.mark(run, () => (run.status = "interrupted"));
-    }
+    this.runs.interrupt();
     this.chunks.clear();
   }
 
@@ -118,17 +121,26 @@ export class Transcript {
       case "TOOL_CALL_RESULT":
         return this.finishCall(event, callId, id, own(data, "content"), text(data, "error"), owner);
       case "STEP_STARTED":
-        return this.moveStep(event, text(data, "stepName") ?? "", "running", owner);
+        return this.runs.moveStep(event, text(data, "stepName") ?? "", "running", owner);
       case "STEP_FINISHED":
-        return this.moveStep(event, text(data, "stepName") ?? "", "done", owner);
+        return this.runs.moveStep(event, text(data, "stepName") ?? "", "done", owner);
       case "SUBAGENT_STARTED":
-        return this.startAgent(event, data);
+        return this.runs.start(event, data);
       case "SUBAGENT_FINISHED": {
         const suspended = text(inner(data, "outcome"), "type") === "suspended";
-        return this.stopAgent(event, owner, suspended ? "suspended" : "done", own(data, "result") ?? undefined, undefined);
+        return this.runs.stop(
+          event,
+          owner,
+          suspended ? "suspended" : "done",
+          own(data, "result") ?? undefined,
+          undefined,
+        );
       }
       case "SUBAGENT_ERROR":
-        return this.stopAgent(event, owner, "error", undefined, { message: text(data, "message") ?? "", code: text(data, "code") });
+        return this.runs.stop(event, owner, "error", undefined, {
+          message: text(data, "message") ?? "",
+          code: text(data, "code"),
+        });
       case "STATE_SNAPSHOT":
         return this.setState(own(data, "snapshot"));
       case "STATE_DELTA":
@@ -153,7 +165,15 @@ export class Transcript {
   private message(event: HeartlineEvent, id: string, role: string, owner: string): Message {
     const known = this.messages.get(id);
     if (known) return known;
-    const made = readMessage(id, { role, status: "streaming", content: "", sub_agent_id: owner, attempt: this.attempt, seq: event.seq, time: event.time });
+    const made = readMessage(id, {
+      role,
+      status: "streaming",
+      content: "",
+      sub_agent_id: owner,
+      attempt: this.attempt,
+      seq: event.seq,
+      time: event.time,
+    });
     this.messages.set(id, made);
     this.entries.add(made);
     return made;
@@ -169,7 +189,16 @@ export class Transcript {
       if (!known || known.attempt === this.attempt) return;
       // An id of an earlier attempt begins anew.
       this.entries.move(message, () => {
-        Object.assign(message, { role, name, text: "", json: undefined, activityType: undefined, owner, seq: event.seq, time: event.time });
+        Object.assign(message, {
+          role,
+          name,
+          text: "",
+          json: undefined,
+          activityType: undefined,
+          owner,
+          seq: event.seq,
+          time: event.time,
+        });
         message.attempt = this.attempt;
         message.epoch += 1;
       });
@@ -203,7 +232,13 @@ export class Transcript {
   private call(event: HeartlineEvent, id: string, owner: string): Call {
     const known = this.calls.get(id);
     if (known) return known;
-    const made = readCall(id, { status: "streaming", sub_agent_id: owner, attempt: this.attempt, seq: event.seq, started_at: event.time });
+    const made = readCall(id, {
+      status: "streaming",
+      sub_agent_id: owner,
+      attempt: this.attempt,
+      seq: event.seq,
+      started_at: event.time,
+    });
     this.calls.set(id, made);
     this.entries.add(made);
     return made;
@@ -214,10 +249,14 @@ export class Transcript {
     this.mark(call, () => {
       if (call.attempt !== this.attempt) {
         this.entries.move(call, () => {
-          Object.assign(call, readCall(id, { status: "streaming", sub_agent_id: owner, seq: event.seq, started_at: event.time }), {
-            attempt: this.attempt,
-            version: call.version,
-          });
+          Object.assign(
+            call,
+            readCall(id, { status: "streaming", sub_agent_id: owner, seq: event.seq, started_at: event.time }),
+            {
+              attempt: this.attempt,
+              version: call.version,
+            },
+          );
         });
       }
       call.name ||= name;
@@ -244,11 +283,19 @@ export class Transcript {
   private callChunk(event: HeartlineEvent, data: Fields, owner: string): void {
     const chunk = this.chunks.take("tool_call", text(data, "toolCallId"), owner);
     if (!chunk) return;
-    if (chunk.opens) this.startCall(event, chunk.id, text(data, "toolCallName") ?? "", text(data, "parentMessageId"), owner);
+    if (chunk.opens)
+      this.startCall(event, chunk.id, text(data, "toolCallName") ?? "", text(data, "parentMessageId"), owner);
     this.extendCall(event, chunk.id, text(data, "delta") ?? "", owner);
   }
 
-  private finishCall(event: HeartlineEvent, id: string, messageId: string, content: unknown, error: string | undefined, owner: string): void {
+  private finishCall(
+    event: HeartlineEvent,
+    id: string,
+    messageId: string,
+    content: unknown,
+    error: string | undefined,
+    owner: string,
+  ): void {
     const call = this.call(event, id, owner);
     this.mark(call, () => {
       call.status = error === undefined ? "done" : "error";
@@ -266,61 +313,6 @@ export class Transcript {
     if (message) this.mark(message, () => (message.status = "done"));
     const call = kind === "tool_call" ? this.calls.get(id) : undefined;
     if (call && !hasResult(call)) this.mark(call, () => (call.status = "called"));
-  }
-
-  private moveStep(event: HeartlineEvent, name: string, status: RunStatus, owner: string): void {
-    const key = owner ? `${owner}/${name}` : name;
-    let step = this.steps.get(key);
-    // Each round is an entry of its own; the map keeps the latest, as the server does.
-    if (!step || (status === "running" && step.status !== "running")) {
-      step = readStep(key, { name, status, sub_agent_id: owner, attempt: this.attempt, seq: event.seq, started_at: event.time });
-      this.steps.set(key, step);
-      this.entries.add(step);
-    }
-    const moved = step;
-    this.mark(moved, () => {
-      // A start of what has begun already counts from here on.
-      if (status === "running" && moved.seq !== event.seq) {
-        this.entries.move(moved, () => Object.assign(moved, { seq: event.seq, attempt: this.attempt, startedAt: event.time }));
-      }
-      moved.status = status;
-      moved.finishedAt = status === "running" ? undefined : event.time;
-    });
-  }
-
-  private agent(event: HeartlineEvent, id: string, parent: string): Agent {
-    const known = this.agents.get(id);
-    if (known) return known;
-    const made = readAgent(id, { attempt: this.attempt, parent_id: parent, seq: event.seq, started_at: event.time });
-    this.agents.set(id, made);
-    this.entries.add(made);
-    return made;
-  }
-
-  private startAgent(event: HeartlineEvent, data: Fields): void {
-    const id = text(data, "subagentRunId") ?? "";
-    const parent = text(data, "parentSubagentRunId");
-    const agent = this.agent(event, id, parent ?? "");
-    this.mark(agent, () => {
-      this.entries.move(agent, () => {
-        if (agent.attempt !== this.attempt) {
-          agent.attempt = this.attempt;
-          agent.seq = event.seq;
-          agent.startedAt = event.time;
-        }
-        agent.parent = parent ?? agent.parent;
-      });
-      agent.name = text(data, "name") ?? agent.name;
-      agent.description = text(data, "description") ?? agent.description;
-      agent.parentCallId = text(data, "parentToolCallId") ?? agent.parentCallId;
-      agent.status = "running";
-      agent.result = agent.error = agent.finishedAt = undefined;
-    });
-  }
-
-  private stopAgent(event: HeartlineEvent, id: string, status: RunStatus, result: unknown, error: Agent["error"]): void {
-    const agent = this.agent(event, id, "");
-    this.mark(agent, () => Object.assign(agent, { status, result, error, finishedAt: event.time }));
   }
 
   private setState(state: unknown): void {
@@ -344,7 +336,8 @@ export class Transcript {
   }
 
   private patchActivity(event: HeartlineEvent, id: string, data: Fields, owner: string): void {
-    if (!this.messages.has(id)) this.setActivity(event, id, { activityType: text(data, "activityType"), content: {} }, owner);
+    if (!this.messages.has(id))
+      this.setActivity(event, id, { activityType: text(data, "activityType"), content: {} }, owner);
     const message = this.message(event, id, "activity", owner);
     if (!fields(message.json)) return;
     this.mark(message, () => {
@@ -368,7 +361,14 @@ export class Transcript {
       const id = text(each, "id") ?? "";
       const callId = text(each, "toolCallId");
       if (text(each, "role") === "tool" && callId !== undefined) {
-        this.finishCall(event, callId, id, own(each, "content"), text(each, "error"), text(each, "subagentRunId") ?? "");
+        this.finishCall(
+          event,
+          callId,
+          id,
+          own(each, "content"),
+          text(each, "error"),
+          text(each, "subagentRunId") ?? "",
+        );
       } else this.putMessage(event, id, each);
     }
   }

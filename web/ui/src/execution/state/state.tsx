@@ -36,7 +36,11 @@ function Output() {
   return (
     <>
       <Section title="Output" end={!none && copyJson(output)}>
-        {none ? <p className="muted">{isFinal(phase) ? "It left no output." : "No output yet."}</p> : <Value value={output} open={3} />}
+        {none ? (
+          <p className="muted">{isFinal(phase) ? "It left no output." : "No output yet."}</p>
+        ) : (
+          <Value value={output} open={3} />
+        )}
       </Section>
       {answer !== null && answer !== undefined && (
         <Section title="Last answer of a person" end={copyJson(answer)}>
@@ -116,7 +120,13 @@ function Tasks() {
 }
 
 const TaskRow = memo(function TaskRow({ task }: { task: Task }) {
-  const parts = ([["input", task.input], ["output", task.output], ["error", task.error]] as const).filter(([, value]) => value !== undefined);
+  const parts = (
+    [
+      ["input", task.input],
+      ["output", task.output],
+      ["error", task.error],
+    ] as const
+  ).filter(([, value]) => value !== undefined);
   return (
     <li data-status={task.status}>
       <StatusBadge status={task.status} />

@@ -1,16 +1,25 @@
 // The bars. One row each, the window of time zooms and moves, arrows go from bar to bar; only rows in
 // sight are in the page.
 
-import { useCallback, useEffect, useMemo, useRef, useState, type CSSProperties, type KeyboardEvent, type ReactNode } from "react";
+import {
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  type CSSProperties,
+  type KeyboardEvent,
+  type ReactNode,
+} from "react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 
-import { formatDuration, IconButton, icons, safeText } from "../../ui";
+import { formatDuration, IconButton, icons } from "../../ui";
 import { useShown } from "../context";
 import { instant } from "../model/read";
 import type { Span } from "../model/spans";
 import { fit, pan, place, ticks, zoom, type Row, type View } from "../model/timeline";
 import { useNow } from "./timeline";
-import { KIND_WORDS, nameOf } from "./words";
+import { detailsOf, KIND_WORDS, labelOf } from "./words";
 
 const ROW = 26;
 /** A bar is at least so wide, in pixels, so that it can be seen and hit. */
@@ -27,7 +36,12 @@ export function Chart({ rows, tools }: { rows: readonly Row[]; tools: ReactNode 
   const view = chosen ?? whole;
   const [current, setCurrent] = useState(0);
   const scroller = useRef<HTMLDivElement>(null);
-  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 12 });
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW,
+    overscan: 12,
+  });
 
   const focusRow = useCallback(
     (index: number) => {
@@ -63,21 +77,45 @@ export function Chart({ rows, tools }: { rows: readonly Row[]; tools: ReactNode 
     <>
       <div className="x-bar">
         <IconButton label="Zoom in" icon={icons.plus} onClick={() => setChosen(zoom(view, 0.6))} />
-        <IconButton label="Zoom out" icon={<span aria-hidden="true">−</span>} onClick={() => setChosen(zoom(view, 1 / 0.6))} />
+        <IconButton
+          label="Zoom out"
+          icon={<span aria-hidden="true">−</span>}
+          onClick={() => setChosen(zoom(view, 1 / 0.6))}
+        />
         <button type="button" className="button" onClick={() => setChosen(undefined)} disabled={chosen === undefined}>
           Fit all
         </button>
         {tools}
         <Legend />
       </div>
-      <div className="x-chart" ref={scroller} onKeyDown={onKeyDown} role="group" aria-label="Timeline. Arrows up and down move between bars, left and right move the window, plus and minus zoom, 0 fits all.">
+      <div
+        className="x-chart"
+        ref={scroller}
+        onKeyDown={onKeyDown}
+        role="group"
+        aria-label="Timeline. Arrows up and down move between bars, left and right move the window, plus and minus zoom, 0 fits all."
+      >
         <Axis view={view} origin={origin} />
         <div className="x-rows" role="list" style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map((item) => {
             const row = rows[item.index];
             return row === undefined ? null : (
-              <div key={row.span.key} role="listitem" className="x-row" style={{ transform: `translateY(${item.start}px)` }}>
-                <BarRow row={row} index={item.index} view={view} now={now} origin={origin} current={item.index === current} onFocus={setCurrent} onOpen={openEvent} />
+              <div
+                key={row.span.key}
+                role="listitem"
+                className="x-row"
+                style={{ transform: `translateY(${item.start}px)` }}
+              >
+                <BarRow
+                  row={row}
+                  index={item.index}
+                  view={view}
+                  now={now}
+                  origin={origin}
+                  current={item.index === current}
+                  onFocus={setCurrent}
+                  onOpen={openEvent}
+                />
               </div>
             );
           })}
@@ -101,7 +139,7 @@ interface BarProps {
 function BarRow({ row: { span, depth }, index, view, now, origin, current, onFocus, onOpen }: BarProps) {
   const at = place(span, view, now);
   const ms = (span.end ?? Math.max(now, span.start)) - span.start;
-  const name = nameOf(span, ms, span.start - origin);
+  const details = detailsOf(span, ms, span.start - origin);
   return (
     <button
       type="button"
@@ -110,27 +148,32 @@ function BarRow({ row: { span, depth }, index, view, now, origin, current, onFoc
       data-kind={span.kind}
       data-status={span.status}
       tabIndex={current ? 0 : -1}
-      aria-label={name}
-      title={name}
+      title={`${labelOf(span)}, ${details}`}
       onFocus={() => onFocus(index)}
       onClick={() => onOpen(span.seq)}
     >
       <span className="x-span-name clip" style={{ paddingLeft: depth * 12 }}>
-        <bdi>{safeText(span.label) || KIND_WORDS[span.kind]}</bdi>
+        <bdi>{labelOf(span)}</bdi>
       </span>
+      <span className="visually-hidden">, {details}</span>
       <span className="x-track">
         {at ? (
           <>
-            <span className="x-fill" style={{ left: `${at.left * 100}%`, width: `max(${THINNEST}px, ${at.width * 100}%)` }}>
+            <span
+              className="x-fill"
+              style={{ left: `${at.left * 100}%`, width: `max(${THINNEST}px, ${at.width * 100}%)` }}
+            >
               {glyph(span)}
             </span>
-            <span className="x-ms num" {...besideBar(at.left, at.width)}>
+            <span className="x-ms num" aria-hidden="true" {...besideBar(at.left, at.width)}>
               {formatDuration(ms)}
               {span.end === undefined && "…"}
             </span>
           </>
         ) : (
-          <span className="x-outside muted">{span.start > view.end ? "later →" : "← earlier"}</span>
+          <span className="x-outside muted" aria-hidden="true">
+            {span.start > view.end ? "later →" : "← earlier"}
+          </span>
         )}
       </span>
     </button>

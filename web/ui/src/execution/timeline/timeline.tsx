@@ -43,7 +43,9 @@ export default function Timeline() {
       )}
       {(!exact || store.lifecycleCut) && (
         <p className="x-foot muted">
-          {reading ? "Reading the whole log…" : "Earlier rounds of a step, and what an earlier attempt began under the same id, may be missing."}{" "}
+          {reading
+            ? "Reading the whole log…"
+            : "Earlier rounds of a step, and what an earlier attempt began under the same id, may be missing."}{" "}
           {!reading && (
             <Button variant="quiet" onClick={read}>
               Read the whole log
@@ -99,7 +101,8 @@ function useRows(): Rows {
     });
     const run = async () => {
       setReading(true);
-      for (let index = pageOf(pages.oldest); index <= pageOf(pages.head); index += 1) apply(await pages.events(index, controller.signal));
+      for (let index = pageOf(pages.oldest); index <= pageOf(pages.head); index += 1)
+        apply(await pages.events(index, controller.signal));
       apply(late);
       ready = true;
       setFold(whole);
@@ -123,5 +126,8 @@ export function useNow(): number {
   useVersion(HEAD);
   const over = isFinal(execution.phase);
   const second = useClock((now) => (over ? 0 : Math.floor(now / 1000)));
-  return useMemo(() => (over ? Date.parse(execution.finished_at ?? execution.created_at) : Math.max(second * 1000, serverNow())), [over, second, execution]);
+  return useMemo(
+    () => (over ? Date.parse(execution.finished_at ?? execution.created_at) : Math.max(second * 1000, serverNow())),
+    [over, second, execution],
+  );
 }

@@ -15,12 +15,20 @@ export const KIND_WORDS: Readonly<Record<SpanKind, string>> = {
   cancel: "cancelling",
 };
 
-/** A bar in words: all that its place, length and colour say. */
-export function nameOf(span: Span, ms: number, from: number): string {
-  const kind = ["step", "agent", "call"].includes(span.kind) ? `${KIND_WORDS[span.kind]} ` : "";
-  const label = safeText(span.label) || (kind === "" ? KIND_WORDS[span.kind] : "without a name");
-  const goes = span.end === undefined ? `running for ${formatDuration(ms)}` : `${span.status} after ${formatDuration(ms)}`;
-  const when = `begun ${formatDuration(Math.max(0, from))} after creation`;
-  const parts = [`${kind}${label}`, goes, when, span.attempt > 0 && span.kind !== "attempt" ? `attempt ${span.attempt}` : "", span.note ? safeText(span.note) : ""];
+/** The name of a bar. */
+export function labelOf(span: Span): string {
+  return safeText(span.label) || KIND_WORDS[span.kind];
+}
+
+/** What its place, length and colour say, in words. */
+export function detailsOf(span: Span, ms: number, from: number): string {
+  const parts = [
+    ["step", "agent", "call"].includes(span.kind) ? KIND_WORDS[span.kind] : "",
+    span.status,
+    `${span.end === undefined ? "for" : "after"} ${formatDuration(ms)}`,
+    `begun ${formatDuration(Math.max(0, from))} after creation`,
+    span.attempt > 0 && span.kind !== "attempt" ? `attempt ${span.attempt}` : "",
+    span.note ? safeText(span.note) : "",
+  ];
   return parts.filter(Boolean).join(", ");
 }
