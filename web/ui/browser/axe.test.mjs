@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { inspect, isDeepStrictEqual } from "node:util";
 
-import { rowOf, scenario, sees } from "./harness.mjs";
+import { overflow, rowOf, scenario, sees } from "./harness.mjs";
 import { begins, log, message, says, toolCall } from "./server.mjs";
 
 // As a script of the browser's own: the policy of the page allows no other.
@@ -24,7 +24,7 @@ async function findings(page, rules) {
       .filter(({ impact }) => impacts.includes(impact))
       .map(({ id, impact, nodes }) => ({ id, impact, where: nodes.slice(0, 5).map(({ target, failureSummary }) => `${target.join(" ")}: ${failureSummary.replaceAll(/\s+/g, " ").slice(0, 300)}`) }));
   }, { impacts: GRAVE, rules });
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  const wide = await overflow(page);
   return wide > 1 ? [...violations, { id: "wider-than-the-window", by: wide }] : violations;
 }
 

@@ -164,6 +164,14 @@ async function orSay(part, what, timeout, promise) {
   }
 }
 
+/** By how many pixels a page is wider than its window. */
+export function overflow(page) {
+  return page.evaluate(() => {
+    const parts = [document.documentElement, document.querySelector("main")];
+    return Math.max(...parts.map((part) => part.scrollWidth - part.clientWidth));
+  });
+}
+
 /** The list's row of an execution. */
 export function rowOf(page, { id }) {
   return page.locator(`[id="row-${id}"]`);

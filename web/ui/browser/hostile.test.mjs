@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 
-import { scenario, sees, until } from "./harness.mjs";
+import { overflow, scenario, sees, until } from "./harness.mjs";
 import { begins, ends, log, message, says, toolCall } from "./server.mjs";
 
 const MARKUP = "<script>window.__hacked=1</script><img src=x onerror=window.__hacked=2>";
@@ -36,8 +36,6 @@ const foreign = () => {
   }
   if (disguise.test(document.body.textContent)) found.push(`a disguise in the text: ${document.body.textContent.match(new RegExp(`.{0,60}${disguise.source}.{0,60}`))?.[0]}`);
   if (disguise.test(document.title)) found.push("a disguise in the title");
-  const wide = document.documentElement.scrollWidth - innerWidth;
-  if (wide > 1) found.push(`the page is ${wide} pixels wider than the window`);
   return found;
 };
 
@@ -47,6 +45,13 @@ function collector() {
   return {
     inert: async (page, where) => {
       for (const finding of await page.evaluate(foreign)) all.push(`${where}: ${finding}`);
+      const size = page.viewportSize();
+      for (const width of [size.width, 400]) {
+        await page.setViewportSize({ ...size, width });
+        const pixels = await overflow(page);
+        if (pixels > 1) all.push(`${where}: ${pixels} pixels wider than a window of ${width}`);
+      }
+      await page.setViewportSize(size);
     },
     nothing: () => assert.deepEqual(all, [], "what is foreign in the pages"),
   };

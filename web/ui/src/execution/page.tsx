@@ -5,7 +5,7 @@ import { useEffect, useState } from "react";
 import { Link } from "wouter";
 
 import { useLive } from "../live/context";
-import { Button, EmptyState, ErrorState, icons, Skeleton } from "../ui";
+import { Button, EmptyState, ErrorState, icons, safeText, Skeleton } from "../ui";
 import { STATUS, ExecutionStore, type StoreStatus } from "./store";
 import { preloadPane } from "./pane";
 import { Shell } from "./shell";
@@ -38,7 +38,7 @@ export default function ExecutionPage({ id }: { id: string }) {
 function Loading({ id }: { id: string }) {
   return (
     <div className="x-page x-loading" role="status">
-      <span className="visually-hidden">Loading {id}</span>
+      <span className="visually-hidden">Loading {safeText(id)}</span>
       <Skeleton width="34%" />
       <Skeleton width="70%" />
       <Skeleton lines={6} />
@@ -58,7 +58,7 @@ function Failed({
   if (problem.status === 404) {
     return (
       <EmptyState title="There is no such execution here" action={<BackToList />}>
-        <p className="mono outside-text">{id}</p>
+        <p className="mono outside-text">{safeText(id)}</p>
         <p className="muted">
           It may have been purged, or it lives on another server or in another namespace. An id is <code>aex_</code> or{" "}
           <code>wex_</code> and 32 hex digits: a part of one can be searched for in the list.

@@ -48,8 +48,10 @@ function LazyPane({ tab, asked }: { tab: LazyKey } & PaneProps) {
   const [, setVersion] = useState(0);
   const [problem, setProblem] = useState<unknown>();
   const Shown = loaded.get(tab);
+  const there = Shown !== undefined;
   useEffect(() => {
-    if (loaded.has(tab)) return;
+    // As it was when this was drawn: it may have come since.
+    if (there) return;
     let gone = false;
     load(tab).then(
       () => !gone && setVersion((before) => before + 1),
@@ -58,7 +60,7 @@ function LazyPane({ tab, asked }: { tab: LazyKey } & PaneProps) {
     return () => {
       gone = true;
     };
-  }, [tab]);
+  }, [tab, there]);
   // The boundary around the page says what to do.
   if (problem !== undefined) throw problem;
   return Shown ? <Shown asked={asked} /> : <Skeleton lines={4} />;

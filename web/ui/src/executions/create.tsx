@@ -1,6 +1,6 @@
 // The form that creates an execution. Before: who could take it now. After: the server's verdict.
 
-import { useRef, useState, type FormEvent } from "react";
+import { useEffect, useRef, useState, type FormEvent } from "react";
 import { Link } from "wouter";
 
 import { api, problemOf } from "../api/http";
@@ -28,8 +28,11 @@ export default function CreateDialog({ queue, onClose }: { queue?: string | unde
   const show = (fields: Errors) => {
     setErrors(fields);
     if (concernsMore(fields)) setMore(true);
-    requestAnimationFrame(() => form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
   };
+  // Once what is wrong is drawn.
+  useEffect(() => {
+    if (Object.keys(errors).length > 0) form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+  }, [errors]);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     if (sending) return;

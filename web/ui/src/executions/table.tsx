@@ -21,15 +21,18 @@ const AHEAD = 60;
 
 /** Rows beyond the edges that are drawn before they are seen. */
 const OVERSCAN = 8;
+/** Rows that are exchanged at once while scrolling, so that most frames draw nothing new. */
+const STEP = 4;
 
 /**
  * The rows to draw: always the same number of them wherever the list stands, so that a row that comes
  * into sight takes over the elements of one that leaves.
  */
 function steadyRange({ startIndex, endIndex, overscan, count: total }: Range): number[] {
-  const seen = Math.ceil((endIndex - startIndex + 1) / 2) * 2;
+  const seen = Math.ceil((endIndex - startIndex + 1) / STEP) * STEP;
   const size = Math.min(total, seen + 2 * overscan);
-  const first = Math.max(0, Math.min(startIndex - overscan, total - size));
+  const wanted = Math.floor((startIndex - overscan) / STEP) * STEP + STEP / 2;
+  const first = Math.max(0, Math.min(wanted, total - size));
   return Array.from({ length: size }, (_, at) => first + at);
 }
 

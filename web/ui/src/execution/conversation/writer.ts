@@ -3,8 +3,13 @@
 
 import { StreamText } from "../model/stream-text";
 
-/** A block is laid out as a whole, so a long text is several: cut at a line's end once it is so long. */
+/**
+ * A block is laid out as a whole, so a long text is several: cut at a line's end once it is so long, and
+ * where no line ends, at a word's, or anywhere: what takes as long as it is wide to break into lines must
+ * not grow.
+ */
 const BLOCK = 4_000;
+const LONGEST = 2 * BLOCK;
 
 export class Writer {
   private written = 0;
@@ -30,13 +35,17 @@ export class Writer {
       this.block ??= this.begin();
       const room = BLOCK - this.length;
       const line = room < rest.length ? rest.indexOf("\n", Math.max(0, room)) : -1;
-      const part = line < 0 ? rest : rest.slice(0, line);
+      const most = LONGEST - this.length;
+      const cut = line < 0 || line > most;
+      const part = cut ? rest.slice(0, end(rest, most)) : rest.slice(0, line);
       this.put(part);
       this.length += part.length;
       rest = rest.slice(part.length);
-      if (line >= 0) {
+      if (!cut) {
         // The end of the block is the end of the line.
         rest = rest.slice(1);
+        this.block = undefined;
+      } else if (rest !== "") {
         this.block = undefined;
       }
     }
@@ -55,4 +64,13 @@ export class Writer {
     this.length = 0;
     return block;
   }
+}
+
+/** Where to cut a text that is longer than `most`: behind its last space, and never within a character. */
+function end(text: string, most: number): number {
+  if (text.length <= most) return text.length;
+  const space = text.lastIndexOf(" ", most - 1);
+  if (space > 0) return space + 1;
+  const high = text.charCodeAt(most - 1);
+  return Math.max(1, high >= 0xd800 && high <= 0xdbff ? most - 1 : most);
 }
