@@ -90,7 +90,7 @@ function Facts({ execution }: { execution: Execution }) {
         {attempt > 0 && ` of ${most}`}
       </li>
       {runner && (
-        <li title={[runner.host, runner.pid && `pid ${runner.pid}`, runner.version].filter(Boolean).join(", ")}>
+        <li title={safeText([runner.host, runner.pid && `pid ${runner.pid}`, runner.version].filter(Boolean).join(", "))}>
           runner{" "}
           <Link href={`/runners/${encodeURIComponent(runner.id)}`}>
             <bdi>{safeText(runner.name ?? runner.id)}</bdi>
