@@ -1,7 +1,7 @@
 // Names for the generated types, so that the rest of the code reads like the contract.
 
-import type { components as frames } from "./frames";
-import type { components as http } from "./generated";
+import type { components as frames } from "../../../../clients/typescript/src/generated/frames";
+import type { components as http } from "../../../../clients/typescript/src/generated/http";
 
 type Http = http["schemas"];
 type Frames = frames["schemas"];
