@@ -10,9 +10,7 @@ use std::{
 
 use crate::harness::*;
 use heartline_actors::{Error, Handle, Hooks, Registration, RunnerSession, Tag, Told};
-use heartline_execution::{
-    Command, Content, ExecutionId, LeaseId, Name, Phase, Rejection, Reply, event::RunnerInfo,
-};
+use heartline_execution::{Command, Content, ExecutionId, LeaseId, Name, Phase, Rejection, Reply};
 use serde_json::value::RawValue;
 
 async fn told(session: &mut RunnerSession) -> Told {
@@ -41,13 +39,7 @@ fn batch(lease: LeaseId, number: u64) -> Command {
 /// A runner's session, and the lease it has been given.
 async fn session(handle: &Handle) -> (RunnerSession, LeaseId) {
     let registration = Registration {
-        runner: RunnerInfo {
-            id: Name::new("r").unwrap(),
-            name: None,
-            host: None,
-            pid: None,
-            version: None,
-        },
+        runner: runner("r"),
         queues: vec![Name::new("q").unwrap()],
         slots: 1,
         session: None,

@@ -11,8 +11,8 @@ use std::sync::{
 use crate::harness::*;
 use heartline_actors::{Claim, Create, Error, Hooks, Verdict};
 use heartline_execution::{
-    Command, ExecutionId, LeaseId, Phase, Rejection, Reply, Span, Spec, content::Progress,
-    event::Failure,
+    Command, ExecutionId, LeaseId, Name, Phase, QueuePatch, Rejection, Reply, Span, Spec,
+    content::Progress, event::Failure,
 };
 use heartline_storage::{ExecutionStore, Idempotency, MemoryStore};
 use serde_json::Value;
@@ -273,6 +273,36 @@ fn a_restart_keeps_every_lease_and_arms_every_deadline() {
         })
         .await;
         assert_eq!(handle.supervisor().limbo.violations, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_queue_says_that_all_that_waits_is_held_by_keys_and_counts_no_more_runners_than_there_are() {
+    with(memory(), Hooks::default(), |handle| async move {
+        let queue = Name::new("q").expect("a name");
+        let patch = QueuePatch { key_max_in_progress: Some(Some(1)), ..QueuePatch::default() };
+        handle.configure_queue(&ns(), &queue, patch).await.expect("set");
+        let of = |key: &str| Spec { concurrency_key: Name::new(key).ok(), ..spec("q") };
+        create(&handle, of("k")).await;
+        claim(&handle, "q", "busy").await;
+        create(&handle, of("k")).await;
+        // One runner that polls three times, beside the one that is busy.
+        let (ns, claim) = (ns(), || claim_of("q", "idle"));
+        let polls = async {
+            futures_util::future::join_all((0..3).map(|_| handle.claim(&ns, claim()))).await
+        };
+        let looking = async {
+            let shown = || handle.queue(&ns, &queue).map(|view| view.dispatch);
+            let held = eventually(async || shown().filter(|seen| seen.slots_free == 3)).await;
+            assert_eq!(held.verdict, Verdict::LimitHeld, "{}", held.message);
+            assert!(held.message.contains("keys at their limits"), "{}", held.message);
+            assert_eq!(held.runners_live, 2, "{}", held.message);
+            handle.queue(&ns, &queue).expect("known").held
+        };
+        tokio::select! {
+            _ = polls => panic!("nothing can be claimed"),
+            held = looking => assert_eq!(held, 1),
+        }
     });
 }
 
