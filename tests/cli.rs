@@ -213,7 +213,7 @@ fn text(bytes: &[u8]) -> String {
 
 fn id_in(line: &str) -> String {
     let id = |word: &&str| word.starts_with("aex_") || word.starts_with("wex_");
-    line.split_whitespace().find(id).expect("an id").to_owned()
+    line.split_whitespace().find(id).expect("an id").trim_end_matches(',').to_owned()
 }
 
 #[test]
@@ -563,6 +563,32 @@ fn watch_ends_where_a_person_is_asked_and_resume_goes_on() {
     resume.line("answered with {\"yes\":true}");
     server.post(&path("complete"), &json!({"lease": lease}));
     assert_eq!(resume.end().0.code(), Some(0));
+}
+
+#[test]
+fn executions_are_listed_by_what_they_try_again_start_from_and_ended_with() {
+    let server = Server::start();
+    let said = |arguments: &[&str]| {
+        let out = server.cli(arguments).output().expect("the binary runs");
+        assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+        text(&out.stdout)
+    };
+    let first = id_in(&said(&["create", "--name", "n", "--queue", "q"]));
+    let child = id_in(&said(&["create", "--name", "n", "--queue", "q", "--parent", &first]));
+    said(&["cancel", &first]);
+    let again = id_in(&said(&["retry", &first]));
+    let only = |filter: &[&str], id: &str| {
+        let shown = said(&[&["ls"], filter].concat());
+        assert!(shown.contains(id) && shown.lines().count() == 2, "{filter:?}, {id}: {shown}");
+    };
+    only(&["--parent", &first], &child);
+    // An id that is cut short will do here as well.
+    only(&["--retry-of", &first[..34]], &again);
+    only(&["--reason", "cancel_requested"], &first);
+    assert!(said(&["ls", "--reason", "runner_lost"]).contains("heartline ls shows all"));
+    let wrong = server.output(["ls", "--reason", "lost"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("runner_lost"), "{}", text(&wrong.stderr));
 }
 
 #[test]

@@ -120,7 +120,7 @@ impl Deliveries {
 
 /// A reader while it watches; counted until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Watching {
+pub struct Watching {
     deliveries: Arc<Deliveries>,
     transport: Transport,
     pace: Pace,

@@ -38,11 +38,22 @@ pub(crate) fn explain(state: &State, around: &Around) -> Explanation {
         Phase::Waiting => waiting(state, around),
         Phase::Completed | Phase::Failed | Phase::Cancelled => terminal(state),
     };
+    if let Some((alive_at, progressed_at)) = heard(state, around.signs) {
+        explanation.alive_at = Some(alive_at);
+        explanation.progressed_at = Some(progressed_at);
+    }
     explanation.next_deadline = next_deadline;
     if let Some(deadline) = next_deadline {
         explanation.evidence.push(told(deadline, around.now));
     }
     explanation
+}
+
+/// When the runner that holds it was last heard of, and last got on.
+fn heard(state: &State, signs: Signs) -> Option<(Timestamp, Timestamp)> {
+    let lease = state.lease.as_ref()?;
+    let newest = |logged: Timestamp, seen: Option<Timestamp>| logged.max(seen.unwrap_or_default());
+    Some((newest(lease.alive_at, signs.alive), newest(lease.progressed_at, signs.progressed)))
 }
 
 fn told(deadline: Deadline, now: Timestamp) -> String {
@@ -57,6 +68,8 @@ fn new(cause: &str, summary: String) -> Explanation {
         cause: cause.to_owned(),
         evidence: Vec::new(),
         next_deadline: None,
+        alive_at: None,
+        progressed_at: None,
         actions: Vec::new(),
     }
 }
@@ -134,12 +147,11 @@ fn pending(state: &State, around: &Around) -> Explanation {
 }
 
 fn in_progress(state: &State, around: &Around) -> Explanation {
-    let Some(lease) = &state.lease else {
+    let (Some(lease), Some((alive_at, progressed_at))) = (&state.lease, heard(state, around.signs))
+    else {
         return new("starting", "It is between two leases.".to_owned());
     };
     let now = around.now;
-    let alive_at = lease.alive_at.max(around.signs.alive.unwrap_or_default());
-    let progressed_at = lease.progressed_at.max(around.signs.progressed.unwrap_or_default());
     let (silent, still) = (now.since(alive_at), now.since(progressed_at));
     let heartbeat = state.spec.timeouts.heartbeat;
     let runner = lease.runner.id.as_str();
@@ -256,6 +268,7 @@ fn terminal(state: &State) -> Explanation {
     }
     explanation
 }
+
 fn attempts(count: u32) -> String {
     if count == 1 { "1 attempt".to_owned() } else { format!("{count} attempts") }
 }

@@ -290,11 +290,17 @@ impl Feeds {
         Outbound(Arc::clone(&self.deliveries))
     }
 
-    /// Counts one more reader.
+    /// Counts one more reader of what is there and not of a log.
     ///
     /// # Errors
     /// [`Error::Overloaded`] at the bound on subscriptions.
-    pub(crate) fn watching(&self, transport: Transport) -> Result<Watching, Error> {
+    pub(crate) fn looking(&self, transport: Transport) -> Result<Watching, Error> {
+        let mut watching = self.watching(transport)?;
+        watching.set_pace(Pace::Live);
+        Ok(watching)
+    }
+
+    fn watching(&self, transport: Transport) -> Result<Watching, Error> {
         if self.deliveries.readers() >= self.limits.subscriptions {
             return Err(Error::Overloaded { what: "feed.max_subscriptions", retry_after: 5 });
         }

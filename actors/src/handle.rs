@@ -19,7 +19,7 @@ use crate::{
     blocking,
     board::QueueKey,
     core::Core,
-    delivery::{Outbound, Transport},
+    delivery::{Outbound, Transport, Watching},
     directory::Directory,
     evidence,
     explain::{Around, explain},
@@ -279,6 +279,14 @@ impl Handle {
     /// [`Error::Overloaded`] at the bound on subscriptions.
     pub fn follow_list(&self, query: Query, transport: Transport) -> Result<LiveList, Error> {
         LiveList::new(&self.0.core, query, transport)
+    }
+
+    /// Counts somebody who asks again and again for what [`Handle`] says, until that is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] at the bound on subscriptions.
+    pub fn look(&self, transport: Transport) -> Result<Watching, Error> {
+        self.0.core.feeds.looking(transport)
     }
 
     /// A new execution of what a terminal one was asked to do.

@@ -33,7 +33,7 @@ mod supervisor;
 pub mod views;
 mod writer;
 
-pub use delivery::{Outbound, Transport};
+pub use delivery::{Outbound, Transport, Watching};
 pub use feed::{Chunk, Cursor, ENCODINGS, Encoded, Next};
 pub use handle::{Claim, Create, EventPage, Handle, Listed, Start, Subscription};
 pub use heartline_storage::{Counts, Cursor as ListCursor, Idempotency, Query, Stored};

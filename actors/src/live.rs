@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use crate::{
     core::Core,
-    delivery::{Pace, Transport, Watching},
+    delivery::{Transport, Watching},
     handle::freshen,
     views::Error,
 };
@@ -225,8 +225,7 @@ impl LiveList {
     /// # Errors
     /// [`Error::Overloaded`] at the bound on subscriptions.
     pub(crate) fn new(core: &Arc<Core>, query: Query, transport: Transport) -> Result<Self, Error> {
-        let mut watching = core.feeds.watching(transport)?;
-        watching.set_pace(Pace::Live);
+        let watching = core.feeds.looking(transport)?;
         // Counted before the rows are read: what is not published by then, they show.
         core.changes.readers.fetch_add(1, Ordering::AcqRel);
         let mut list = Self {
@@ -320,6 +319,7 @@ mod tests {
             created_at: Timestamp(0),
             reason: None,
             parent: None,
+            retry_of: None,
         };
         let summary = Summary { json: Bytes::from_static(b"{}"), facets, before: None };
         Change {

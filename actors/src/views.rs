@@ -145,6 +145,10 @@ pub struct Explanation {
     pub evidence: Vec<String>,
     /// What runs out next.
     pub next_deadline: Option<Deadline>,
+    /// Last sign of life of the runner that holds it; `None` while none does.
+    pub alive_at: Option<Timestamp>,
+    /// Its last event or progress; `None` while no runner holds it.
+    pub progressed_at: Option<Timestamp>,
     /// What can be done, each one sentence or command.
     pub actions: Vec<String>,
 }

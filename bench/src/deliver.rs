@@ -132,6 +132,8 @@ fn compare(theirs: Option<&Finding>, ours: &Finding, kind: Kind, report: &mut Re
         Kind::Deliver => {
             let over = (ours.p50_ms() / theirs.p50_ms(), "×");
             report.target("deliver, p50 over the peer's", over, Good::AtMost, Bounds::Aim(1.0));
+            let over = (ours.p99_ms() / theirs.p99_ms(), "×");
+            report.target("deliver, p99 over the peer's", over, Good::AtMost, Bounds::Aim(1.0));
         }
         Kind::Fanout => {
             let over = (ours.deliveries_per_second() / rate, "×");

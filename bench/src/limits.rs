@@ -2,8 +2,9 @@
 //! take, here and now.
 //!
 //! No server that syncs before it acknowledges can answer a lone client faster than one of each of
-//! the first two. The third tells how often the processor is away: on a virtual machine the host
-//! takes it, and then no latency at the same rank can be shorter than that.
+//! the first two. The third tells how often the processor is away or slow: on a virtual machine the
+//! host takes it, or runs it at a fraction of its speed for a while, and then no latency at the same
+//! rank can be shorter than that.
 
 use std::{
     fs::{File, OpenOptions},
@@ -95,7 +96,8 @@ impl Limits {
         report.latency("cpu_stall", quantiles);
         let away = (quantiles.p99_us - quantiles.p50_us).max(0.0);
         let text = format!(
-            "{away:.0} µs at p99: what the same work takes longer than its median, as the processor is away; no p99 here can be below it"
+            "{away:.0} µs at p99: what the same work takes longer than its median, as the processor is \
+             away or slow; no p99 here can be below it"
         );
         report.row("cpu_stall_away", text, away);
     }

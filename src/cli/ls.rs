@@ -16,6 +16,9 @@ pub(crate) struct Args {
     /// Only those in this phase.
     #[arg(long)]
     phase: Option<heartline_execution::Phase>,
+    /// Only those in their phase for this reason, such as runner_lost.
+    #[arg(long)]
+    reason: Option<heartline_execution::event::Reason>,
     /// Only agents or only workflows.
     #[arg(long, value_parser = super::create::kind)]
     kind: Option<heartline_execution::Kind>,
@@ -31,6 +34,12 @@ pub(crate) struct Args {
     /// Only those with this label.
     #[arg(long, value_name = "KEY=VALUE", value_parser = super::create::label)]
     label: Option<(String, String)>,
+    /// Only children of this execution.
+    #[arg(long, value_name = "ID")]
+    parent: Option<String>,
+    /// Only those that try this execution again.
+    #[arg(long, value_name = "ID")]
+    retry_of: Option<String>,
     /// Created at this instant or later (RFC 3339).
     #[arg(long, value_name = "TIME")]
     since: Option<Timestamp>,
@@ -47,7 +56,12 @@ pub(crate) struct Args {
 
 pub(crate) async fn ls(global: &Global, args: &Args) -> Result<Exit, Error> {
     let client = global.client()?;
-    let query = args.query();
+    let mut query = args.query();
+    for (name, related) in [("parent", &args.parent), ("retry_of", &args.retry_of)] {
+        if let Some(id) = related {
+            query.push((name, client.resolve(id).await?));
+        }
+    }
     let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, &**value)).collect();
     let answer = client.get("/v1/executions").query(&query).send().await?;
     if global.output != Format::Table {
@@ -56,7 +70,11 @@ pub(crate) async fn ls(global: &Global, args: &Args) -> Result<Exit, Error> {
     }
     let listed: Listed = answer.parse(&client)?;
     if listed.executions.is_empty() {
-        output::line("no executions; create one: heartline run -- CMD")?;
+        // The limit always stands there.
+        output::line(match query.len() {
+            1 => "no executions; create one: heartline run -- CMD",
+            _ => "no execution is like that; heartline ls shows all",
+        })?;
         return Ok(Exit::OK);
     }
     table(&listed.executions).print()?;
@@ -71,6 +89,7 @@ impl Args {
         let label = self.label.as_ref().map(|(key, value)| format!("{key}:{value}"));
         [
             ("phase", self.phase.map(|phase| phase.as_str().to_owned())),
+            ("reason", self.reason.map(|reason| reason.as_str().to_owned())),
             ("kind", self.kind.map(|kind| kind.as_str().to_owned())),
             ("name", self.name.clone()),
             ("queue", self.queue.clone()),

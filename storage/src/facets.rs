@@ -12,9 +12,10 @@ use crate::{
     },
 };
 
-const VERSION: u8 = 2;
-/// Without reason and parent, which its JSON has.
-const OLDER: u8 = 1;
+const VERSION: u8 = 3;
+/// Of each version before this one, from 1: how many texts stand between the labels and the JSON.
+/// What they lack is in the JSON.
+const TEXTS_BEFORE: [usize; 2] = [0, 2];
 
 /// Appends the summary row.
 pub(crate) fn encode(out: &mut Vec<u8>, facets: &Facets, json: &[u8]) {
@@ -30,37 +31,47 @@ pub(crate) fn encode(out: &mut Vec<u8>, facets: &Facets, json: &[u8]) {
         push_text(out, key);
         push_text(out, value);
     }
-    // Neither is ever empty.
+    // None of them is ever empty.
     push_text(out, facets.reason.map_or("", Reason::as_str));
-    push_text(out, &facets.parent.map_or_else(String::new, |parent| parent.to_string()));
+    for related in [facets.parent, facets.retry_of] {
+        push_text(out, &related.map_or_else(String::new, |id| id.to_string()));
+    }
     out.extend_from_slice(json);
 }
 
 /// The inverse of [`encode`].
 pub(crate) fn decode(row: &[u8]) -> Result<(Facets, &[u8]), String> {
-    match row.first() {
-        Some(&VERSION) => {
-            let mut fields = Fields(&row[1..]);
-            let mut facets = facets(&mut fields).ok_or(MALFORMED)?;
+    let (&version, rest) = row.split_first().ok_or("the summary row is empty")?;
+    let before = TEXTS_BEFORE.get(usize::from(version).wrapping_sub(1));
+    if version != VERSION && before.is_none() {
+        return Err(format!("summary version {version} is not known"));
+    }
+    let mut fields = Fields(rest);
+    let mut facets = facets(&mut fields).ok_or(MALFORMED)?;
+    match before {
+        None => {
             facets.reason = optional(fields.text())?;
             facets.parent = optional(fields.text())?;
-            Ok((facets, fields.0))
+            facets.retry_of = optional(fields.text())?;
         }
-        Some(&OLDER) => {
-            #[derive(serde::Deserialize)]
-            struct Shown {
-                reason: Option<Reason>,
-                parent_id: Option<ExecutionId>,
-            }
-            let mut fields = Fields(&row[1..]);
-            let facets = facets(&mut fields).ok_or(MALFORMED)?;
-            let Shown { reason, parent_id: parent } =
+        Some(&texts) => {
+            (0..texts).try_for_each(|_| fields.text().map(|_| ()).ok_or(MALFORMED))?;
+            let shown: Shown =
                 serde_json::from_slice(fields.0).map_err(|error| error.to_string())?;
-            Ok((Facets { reason, parent, ..facets }, fields.0))
+            facets.reason = shown.reason;
+            facets.parent = shown.parent_id;
+            facets.retry_of = shown.retry_of;
         }
-        Some(newer) => Err(format!("summary version {newer} is not known")),
-        None => Err("the summary row is empty".to_owned()),
     }
+    Ok((facets, fields.0))
+}
+
+/// The facets that a row's JSON has as well.
+#[derive(serde::Deserialize)]
+struct Shown {
+    reason: Option<Reason>,
+    parent_id: Option<ExecutionId>,
+    retry_of: Option<ExecutionId>,
 }
 
 const MALFORMED: &str = "the summary row is malformed";
@@ -87,8 +98,8 @@ fn facets(fields: &mut Fields<'_>) -> Option<Facets> {
     for _ in 0..fields.u16()? {
         labels.insert(fields.text()?.to_owned(), fields.text()?.to_owned());
     }
-    let (reason, parent) = (None, None);
-    Some(Facets { kind, phase, name, queue, runner, labels, created_at, reason, parent })
+    let (reason, parent, retry_of) = (None, None, None);
+    Some(Facets { kind, phase, name, queue, runner, labels, created_at, reason, parent, retry_of })
 }
 
 impl Facets {
@@ -104,6 +115,7 @@ impl Facets {
             created_at: state.created_at,
             reason: state.reason,
             parent: state.spec.parent_id,
+            retry_of: state.spec.retry_of,
         }
     }
 }
@@ -121,6 +133,7 @@ impl Query {
             label,
             reason,
             parent,
+            retry_of,
             id_prefix,
             since,
             until,
@@ -135,6 +148,7 @@ impl Query {
             && label.as_ref().is_none_or(|(key, value)| facets.labels.get(key) == Some(value))
             && reason.is_none_or(|reason| Some(reason) == facets.reason)
             && parent.is_none_or(|parent| Some(parent) == facets.parent)
+            && retry_of.is_none_or(|first| Some(first) == facets.retry_of)
             && id_prefix.as_ref().is_none_or(|prefix| id.to_string().starts_with(prefix.as_str()))
             && since.is_none_or(|since| facets.created_at >= since)
             && until.is_none_or(|until| facets.created_at < until)
@@ -159,6 +173,7 @@ mod tests {
             created_at in any::<i64>(),
             reason in proptest::option::of(prop::sample::select(Reason::ALL.to_vec())),
             parent in proptest::option::of(any::<u128>()),
+            retry_of in proptest::option::of(any::<u128>()),
             json in proptest::collection::vec(any::<u8>(), 0..99),
         ) {
             let facets = Facets {
@@ -171,6 +186,7 @@ mod tests {
                 created_at: Timestamp(created_at),
                 reason,
                 parent: parent.map(|uuid| ExecutionId::new(kind, uuid)),
+                retry_of: retry_of.map(|uuid| ExecutionId::new(kind, uuid)),
             };
             let mut row = Vec::new();
             encode(&mut row, &facets, &json);
@@ -178,12 +194,17 @@ mod tests {
         }
 
         #[test]
-        fn a_row_of_the_version_before_is_read(failed in any::<bool>(), parent in any::<u128>()) {
-            let parent = ExecutionId::new(Kind::Agent, parent);
+        fn a_row_of_any_version_before_is_read(
+            version in 1..VERSION, failed in any::<bool>(), parent in any::<u128>(),
+        ) {
+            let parent = Some(ExecutionId::new(Kind::Agent, parent));
+            let retry_of = Some(ExecutionId::new(Kind::Agent, 5));
             let reason = failed.then_some(Reason::RunnerLost);
-            let shown = serde_json::json!({"id": "x", "reason": reason, "parent_id": parent});
-            let json = shown.to_string();
-            let facets = Facets {
+            let json = serde_json::json!({
+                "id": "x", "reason": reason, "parent_id": parent, "retry_of": retry_of,
+            })
+            .to_string();
+            let now = Facets {
                 kind: Kind::Agent,
                 phase: Phase::Pending,
                 name: "n".to_owned(),
@@ -191,24 +212,26 @@ mod tests {
                 runner: None,
                 labels: BTreeMap::new(),
                 created_at: Timestamp(7),
-                reason: None,
-                parent: None,
+                reason,
+                parent,
+                retry_of,
             };
             let mut row = Vec::new();
-            encode(&mut row, &facets, b"");
-            // Two empty texts less.
-            row.truncate(row.len() - 2 * size_of::<u16>());
-            row[0] = OLDER;
+            let none = Facets { reason: None, parent: None, retry_of: None, ..now.clone() };
+            encode(&mut row, &none, b"");
+            // As many empty texts as it did not have yet.
+            row.truncate(row.len() - (3 - TEXTS_BEFORE[usize::from(version) - 1]) * size_of::<u16>());
+            row[0] = version;
             row.extend_from_slice(json.as_bytes());
-            let now = Facets { reason, parent: Some(parent), ..facets };
             prop_assert_eq!(decode(&row), Ok((now, json.as_bytes())));
         }
 
         #[test]
         fn no_bytes_make_a_summary_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-            let mut row = vec![VERSION];
-            row.extend_from_slice(&bytes);
-            let _: Result<_, String> = decode(&row);
+            for version in 0..=VERSION + 1 {
+                let row = [&[version], bytes.as_slice()].concat();
+                let _: Result<_, String> = decode(&row);
+            }
         }
     }
 }

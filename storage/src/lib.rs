@@ -20,6 +20,7 @@ mod options;
 mod queues;
 mod reads;
 mod record;
+mod reindex;
 mod rocks;
 mod search;
 mod snapshot;
@@ -78,6 +79,7 @@ pub struct Facets {
     pub created_at: Timestamp,
     pub reason: Option<Reason>,
     pub parent: Option<ExecutionId>,
+    pub retry_of: Option<ExecutionId>,
 }
 
 /// A new row for the lists.
@@ -219,6 +221,7 @@ pub struct Query {
     pub label: Option<(String, String)>,
     pub reason: Option<Reason>,
     pub parent: Option<ExecutionId>,
+    pub retry_of: Option<ExecutionId>,
     /// Text that the id starts with.
     pub id_prefix: Option<String>,
     /// Created at or after.
@@ -244,6 +247,7 @@ impl Query {
             label: None,
             reason: None,
             parent: None,
+            retry_of: None,
             id_prefix: None,
             since: None,
             until: None,

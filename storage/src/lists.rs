@@ -28,6 +28,7 @@ enum Facet {
     Label = 5,
     Runner = 6,
     Parent = 7,
+    RetryOf = 8,
 }
 
 /// Bytes of creation time and id at the end of each key.
@@ -47,8 +48,18 @@ fn push_place(key: &mut Vec<u8>, created_at: Timestamp, id: [u8; ID_LEN]) {
 
 /// Every index row of an execution.
 pub(crate) fn rows(namespace: &Namespace, id: ExecutionId, facets: &Facets) -> Vec<Vec<u8>> {
-    // A reason has no index: it narrows a phase, which has one.
-    let Facets { kind, phase, name, queue, runner, labels, created_at, reason: _, parent } = facets;
+    let Facets {
+        kind,
+        phase,
+        name,
+        queue,
+        runner,
+        labels,
+        created_at,
+        reason: _, // It narrows a phase, which has an index.
+        parent,
+        retry_of,
+    } = facets;
     let mut rows = Vec::with_capacity(6 + labels.len());
     let mut add = |facet, value: &dyn Fn(&mut Vec<u8>)| {
         let mut key = prefix(namespace, facet);
@@ -70,8 +81,10 @@ pub(crate) fn rows(namespace: &Namespace, id: ExecutionId, facets: &Facets) -> V
     if let Some(runner) = runner {
         add(Facet::Runner, &|key| push_text(key, runner.as_str()));
     }
-    if let Some(parent) = parent {
-        add(Facet::Parent, &|key| push_id(key, *parent));
+    for (facet, related) in [(Facet::Parent, parent), (Facet::RetryOf, retry_of)] {
+        if let Some(related) = related {
+            add(facet, &|key| push_id(key, *related));
+        }
     }
     rows
 }
@@ -122,7 +135,10 @@ impl Walk {
     pub(crate) fn plan(query: &Query) -> Self {
         let ns = &query.namespace;
         let mut key;
-        if let Some(parent) = query.parent {
+        if let Some(first) = query.retry_of {
+            key = prefix(ns, Facet::RetryOf);
+            push_id(&mut key, first);
+        } else if let Some(parent) = query.parent {
             key = prefix(ns, Facet::Parent);
             push_id(&mut key, parent);
         } else if let Some((label, value)) = &query.label {
@@ -257,6 +273,7 @@ mod tests {
             created_at: Timestamp(created_at),
             reason: None,
             parent: None,
+            retry_of: None,
         }
     }
 

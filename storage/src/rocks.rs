@@ -26,7 +26,7 @@ use crate::{
     options::Options,
     queues,
     reads::{Families, Reader, failed},
-    standing,
+    reindex, standing,
 };
 
 /// A write has failed and nothing has been opened anew since.
@@ -66,6 +66,7 @@ impl RocksStore {
         let folder = folder.as_ref();
         let claim = Claim::take(folder)?;
         let db = claim.open(&options)?;
+        reindex::complete(&db, folder)?;
         let meta = next_epoch(&db, folder)?;
         let decided_at = meta.decided_at.unwrap_or(Timestamp(i64::MIN));
         Ok(Self {

@@ -360,6 +360,7 @@ fn population(store: &dyn ExecutionStore) -> Vec<Story> {
             _ => labels(&[]),
         };
         story.spec.parent_id = stories.get(3).filter(|_| n % 5 == 4).map(|story: &Story| story.id);
+        story.spec.retry_of = stories.get(4).filter(|_| n % 7 == 6).map(|story: &Story| story.id);
         commit(store, story.create());
         if n % 3 != 0 {
             commit(store, story.start(["r", "rr"][n as usize % 2]));
@@ -439,6 +440,10 @@ fn a_list_by_any_facets_is_what_a_filter_over_all_would_give(fixture: impl Fixtu
             Box::new(|q: &mut Query| q.parent = Some(stories[4].id)),
         ],
         vec![
+            Box::new(|q: &mut Query| q.retry_of = Some(stories[3].id)),
+            Box::new(|q: &mut Query| q.retry_of = Some(stories[4].id)),
+        ],
+        vec![
             Box::new(move |q: &mut Query| q.id_prefix = prefix(4, 36)),
             Box::new(move |q: &mut Query| q.id_prefix = prefix(5, 35)),
             Box::new(move |q: &mut Query| q.id_prefix = prefix(5, 6)),
@@ -489,6 +494,7 @@ fn wanted(query: &Query, story: &Story) -> bool {
         && query.label.as_ref().is_none_or(|(k, v)| state.spec.labels.get(k) == Some(v))
         && query.reason.is_none_or(|reason| state.reason == Some(reason))
         && query.parent.is_none_or(|parent| state.spec.parent_id == Some(parent))
+        && query.retry_of.is_none_or(|first| state.spec.retry_of == Some(first))
         && query.id_prefix.as_ref().is_none_or(|p| story.id.to_string().starts_with(p.as_str()))
         && query.since.is_none_or(|since| state.created_at >= since)
         && query.until.is_none_or(|until| state.created_at < until)

@@ -161,6 +161,9 @@ async fn an_execution_is_updated_under_its_etag_and_purged_once_it_is_over() {
     assert_eq!(server.get(&path).await["phase"], "cancelled");
     let retried = server.post(&format!("{path}/retry"), &json!({}), 201).await;
     assert_eq!(retried["execution"]["retry_of"], id.as_str());
+    let again = server.get(&format!("/v1/executions?retry_of={id}")).await;
+    assert_eq!(again["executions"].as_array().map(Vec::len), Some(1));
+    assert_eq!(again["executions"][0]["id"], retried["execution"]["id"]);
     let purge = raw::request(server.address, "DELETE", &path, &[], b"");
     assert_eq!(raw::send(server.address, &purge).await.status, 204);
     assert_eq!(raw::get(server.address, &path).await.status, 404);

@@ -386,6 +386,33 @@ async fn the_echo_is_there_only_when_it_is_asked_for() {
 }
 
 #[tokio::test]
+async fn those_that_look_at_resources_are_counted_and_a_connection_has_only_so_many() {
+    let server = Server::start();
+    let mut socket = Socket::open(&server, "").await;
+    for id in 0..16 {
+        socket.say(json!({"op": "subscribe", "id": id, "resource": "/v1/runners"})).await;
+        let _frames = socket.until("resource").await;
+    }
+    socket.say(json!({"op": "subscribe", "id": 16, "resource": "/v1/runners"})).await;
+    let refused = socket.until("error").await.pop().expect("an error");
+    assert_eq!(
+        (&refused["id"], &refused["problem"]["code"]),
+        (&json!(16), &json!("too_many_subscriptions"))
+    );
+    assert!(refused["problem"]["detail"].to_string().contains("16 resources"), "{refused}");
+    // Others are not held up by it.
+    socket.say(json!({"op": "subscribe", "id": "l", "filter": {}})).await;
+    let _frames = socket.until("subscribed").await;
+    let feed = server.get("/v1/supervisor").await["feed"].take();
+    assert_eq!((&feed["subscribers"]["websocket"], &feed["live"]), (&json!(17), &json!(17)));
+    socket.say(json!({"op": "unsubscribe", "id": 3})).await;
+    let _frames = socket.until("unsubscribed").await;
+    socket.say(json!({"op": "subscribe", "id": 16, "resource": "/v1/supervisor"})).await;
+    let shown = socket.until("resource").await.pop().expect("a resource");
+    assert_eq!(shown["body"]["feed"]["subscribers"]["websocket"], 17);
+}
+
+#[tokio::test]
 async fn a_resource_is_shown_as_get_shows_it_and_again_when_it_has_changed() {
     let server = Server::start();
     let mut socket = Socket::open(&server, "").await;

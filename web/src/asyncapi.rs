@@ -38,6 +38,8 @@ described! {
         reason: Option<String>,
         /// An execution's id: its children.
         parent: Option<String>,
+        /// An execution's id: those that try it again.
+        retry_of: Option<String>,
         id_prefix: Option<String>,
         since: Option<String>,
         until: Option<String>,

@@ -23,6 +23,7 @@ pub(crate) const FILTERS: &[&str] = &[
     "runner",
     "label",
     "parent",
+    "retry_of",
     "id_prefix",
     "since",
     "until",

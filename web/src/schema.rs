@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 macro_rules! described {
     ($($(#[doc = $doc:literal])* $(#[schema($($schema:tt)*)])? $name:ident { $($(#[$attribute:meta])* $field:ident: $type:ty,)* })*) => {$(
@@ -58,6 +58,36 @@ pub(crate) enum Phase {
     Completed,
     Failed,
     Cancelled,
+}
+
+/// Which executions a list is of; all that is named must match.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Filters {
+    /// In this phase
+    phase: Option<Phase>,
+    /// In its phase for this reason
+    reason: Option<Reason>,
+    /// Of this kind
+    kind: Option<Kind>,
+    /// With this name
+    name: Option<String>,
+    /// In this queue
+    queue: Option<Name>,
+    /// Last held by the runner with this id
+    runner: Option<Name>,
+    /// With this label, as `key:value`
+    label: Option<String>,
+    /// Children of this execution
+    parent: Option<ExecutionId>,
+    /// Those that try this execution again
+    retry_of: Option<ExecutionId>,
+    /// With an id that starts so
+    id_prefix: Option<String>,
+    /// Created at or after, RFC 3339
+    since: Option<Instant>,
+    /// Created before, RFC 3339
+    until: Option<Instant>,
 }
 
 /// Which events a reader sees, and in which words.
@@ -343,6 +373,12 @@ described! {
         cause: String,
         evidence: Vec<String>,
         next_deadline: Option<Deadline>,
+        /// Last sign of life of the runner that holds it; null while none does.
+        #[schema(format = DateTime)]
+        alive_at: Option<String>,
+        /// Its last event or progress; null while no runner holds it.
+        #[schema(format = DateTime)]
+        progressed_at: Option<String>,
         actions: Vec<String>,
     }
 
@@ -460,19 +496,129 @@ described! {
         runners: Vec<RunnerStatus>,
     }
 
+    /// Whether what is written reaches the disk.
+    SupervisorStore {
+        healthy: bool,
+        /// Why it is not.
+        error: Option<String>,
+        /// Of the data folder.
+        format: u32,
+        /// How often the folder was opened.
+        epoch: u64,
+    }
+
+    /// What is in memory.
+    SupervisorActors {
+        /// Execution actors.
+        executions: u64,
+        /// Queue actors.
+        queues: u64,
+        /// Runners known.
+        runners: u64,
+        /// Of those, connected by a socket.
+        sessions: u64,
+        /// Live executions, in memory or not.
+        live: u64,
+    }
+
+    /// Deadlines by kind.
+    SupervisorDeadlines {
+        armed: BTreeMap<String, u64>,
+        fired: BTreeMap<String, u64>,
+        /// From due to decided.
+        lateness_ms: Quantiles,
+        /// What lateness stays within where the machine keeps up.
+        epsilon_ms: u64,
+    }
+
+    /// The audit that looks for executions which nothing would ever end.
+    SupervisorLimbo {
+        #[schema(format = DateTime)]
+        checked_at: Option<String>,
+        live: u64,
+        /// Ids of live executions with neither an armed deadline nor a live lease. Always empty.
+        violations: Vec<String>,
+    }
+
+    /// What is written together, and how long the disk takes.
+    SupervisorJournal {
+        /// Events of a batch.
+        batch_p50: f64,
+        batch_max: f64,
+        sync_ms: Quantiles,
+        /// Appends that wait.
+        queued: u64,
+        commits: u64,
+        events: u64,
+    }
+
+    /// A distribution of durations since the start; each figure is the upper bound of its bucket.
+    LatencySummary {
+        p50_ms: f64,
+        p99_ms: f64,
+        count: u64,
+    }
+
+    /// Who watches, and what went out.
+    SupervisorFeed {
+        /// By transport.
+        subscribers: BTreeMap<String, u64>,
+        /// Of those, with all there is or reading from memory.
+        live: u64,
+        /// Of those, reading what was there when they came.
+        catching_up: u64,
+        /// Of those, fallen behind and reading from disk.
+        lagging: u64,
+        /// Connections ended because they did not take what was sent.
+        cut: u64,
+        frames_out: u64,
+        bytes_out: u64,
+        /// From durable to taken by the transport, of events that reach their reader live.
+        publish_to_write: LatencySummary,
+        /// Executions written or watched.
+        feeds: u64,
+    }
+
+    /// What was found and done at the last start.
+    SupervisorBoot {
+        /// Live executions found in the log.
+        recovered: u64,
+        /// Of those, waiting in queues.
+        queued: u64,
+        /// Of those, held by runners that were given a grace.
+        leases_in_grace: u64,
+        /// Of those, waiting for a person without a runner.
+        parked: u64,
+        /// Deadlines that passed while the server was down.
+        overdue: u64,
+        /// Leases lost since, whose executions went back to their queues.
+        requeued: u64,
+        /// Executions of that set that failed since.
+        failed: u64,
+        /// Leases whose runners have been heard from since.
+        returned: u64,
+        took_ms: u64,
+        epoch: u64,
+        /// One sentence.
+        summary: String,
+    }
+
     /// How things stand.
     Supervisor {
+        #[schema(format = DateTime)]
         started_at: String,
+        #[schema(format = DateTime)]
         now: String,
         version: String,
-        store: Value,
-        actors: BTreeMap<String, u64>,
+        store: SupervisorStore,
+        actors: SupervisorActors,
         restarts: u64,
-        deadlines: Value,
-        limbo: Value,
-        journal: Value,
-        feed: Value,
-        boot: Value,
+        deadlines: SupervisorDeadlines,
+        limbo: SupervisorLimbo,
+        journal: SupervisorJournal,
+        feed: SupervisorFeed,
+        boot: SupervisorBoot,
+        /// Live executions by phase.
         executions: BTreeMap<String, u64>,
     }
 

@@ -139,6 +139,7 @@ pub(crate) fn summary(state: &State, now: Timestamp) -> Summary {
         created_at: now,
         reason: None,
         parent: None,
+        retry_of: None,
     };
     let json = serde_json::to_vec(&state.config).expect("a configuration is plain JSON");
     Summary { json: json.into(), facets, before: None }

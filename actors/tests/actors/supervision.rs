@@ -420,8 +420,18 @@ fn explain_names_the_cause() {
         let cause = async |id| handle.explain(&ns(), id).await.expect("explained").cause;
         let id = create(&handle, spec("q")).await;
         assert_eq!(cause(id).await, "no_runner_ever");
+        let heard = async || {
+            let told = handle.explain(&ns(), id).await.expect("explained");
+            told.alive_at.zip(told.progressed_at)
+        };
+        assert_eq!(heard().await, None);
         let lease = claim(&handle, "q", "r").await.lease;
         assert_eq!(cause(id).await, "running");
+        let (claimed, progressed) = heard().await.expect("a runner holds it");
+        assert_eq!(claimed, progressed);
+        handle.heartbeat(&ns(), id, lease, None).await.expect("it goes on");
+        let (alive, still) = heard().await.expect("a runner holds it");
+        assert!(alive > claimed && still == progressed, "{claimed} {alive} {progressed} {still}");
         let next = create(&handle, spec("q")).await;
         assert_eq!(cause(next).await, "all_full");
         let wait = Command::Wait {
@@ -449,6 +459,7 @@ fn explain_names_the_cause() {
         let told = handle.explain(&ns(), id).await.expect("explained");
         assert_eq!(told.cause, "failed");
         assert!(told.summary.contains("definition_invalid"), "{}", told.summary);
+        assert_eq!((told.alive_at, told.progressed_at), (None, None));
     });
 }
 

@@ -72,8 +72,9 @@ fn lifecycle(event: &Event) -> Option<Line> {
             Line::new("resumed", format!("answered{input}"), Tone::Accent)
         }
         "runner_disconnected" => {
-            let text = format!("the runner has {} to return {}", until("until"), text("detail"));
-            Line::new("disconnected", text.trim(), Tone::Warn)
+            let why = event.text("detail").map_or_else(String::new, |why| format!("{why}; "));
+            let text = format!("{why}the runner has {} to return", until("until"));
+            Line::new("disconnected", text, Tone::Warn)
         }
         "runner_returned" => Line::new("returned", "the runner is back", Tone::Good),
         "attempt_failed" => {

@@ -83,17 +83,7 @@ pub(crate) fn created_response(created: &Created) -> Answer {
 #[utoipa::path(
     get, path = "/v1/executions", tag = "executions", operation_id = "listExecutions",
     params(
-        ("phase" = Option<schema::Phase>, Query, description = "In this phase"),
-        ("kind" = Option<schema::Kind>, Query, description = "Of this kind"),
-        ("name" = Option<String>, Query, description = "With this name"),
-        ("queue" = Option<schema::Name>, Query, description = "In this queue"),
-        ("runner" = Option<schema::Name>, Query, description = "Last held by the runner with this id"),
-        ("label" = Option<String>, Query, description = "With this label, as `key:value`"),
-        ("reason" = Option<schema::Reason>, Query, description = "In its phase for this reason"),
-        ("parent" = Option<schema::ExecutionId>, Query, description = "Children of this execution"),
-        ("id_prefix" = Option<String>, Query, description = "With an id that starts so"),
-        ("since" = Option<schema::Instant>, Query, description = "Created at or after, RFC 3339"),
-        ("until" = Option<schema::Instant>, Query, description = "Created before, RFC 3339"),
+        schema::Filters,
         ("limit" = Option<u64>, Query, minimum = 1, description = "Rows wanted"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
     ),
@@ -131,19 +121,7 @@ pub(crate) async fn list(app: Shared, request: HttpRequest) -> Answer {
 /// Count executions by phase.
 #[utoipa::path(
     get, path = "/v1/executions/counts", tag = "executions", operation_id = "countExecutions",
-    params(
-        ("phase" = Option<schema::Phase>, Query, description = "In this phase"),
-        ("kind" = Option<schema::Kind>, Query, description = "Of this kind"),
-        ("name" = Option<String>, Query, description = "With this name"),
-        ("queue" = Option<schema::Name>, Query, description = "In this queue"),
-        ("runner" = Option<schema::Name>, Query, description = "Last held by the runner with this id"),
-        ("label" = Option<String>, Query, description = "With this label, as `key:value`"),
-        ("reason" = Option<schema::Reason>, Query, description = "In its phase for this reason"),
-        ("parent" = Option<schema::ExecutionId>, Query, description = "Children of this execution"),
-        ("id_prefix" = Option<String>, Query, description = "With an id that starts so"),
-        ("since" = Option<schema::Instant>, Query, description = "Created at or after, RFC 3339"),
-        ("until" = Option<schema::Instant>, Query, description = "Created before, RFC 3339"),
-    ),
+    params(schema::Filters),
     responses((status = 200, description = "How many", body = schema::Counted)),
 )]
 pub(crate) async fn count(app: Shared, request: HttpRequest) -> Answer {
@@ -166,6 +144,7 @@ pub(crate) fn filter(app: &App, params: &Params<'_>) -> Result<Query, Problem> {
         phase: params.get("phase")?,
         reason: params.get("reason")?,
         parent: params.get("parent")?,
+        retry_of: params.get("retry_of")?,
         kind: kind.transpose()?,
         name: params.text("name").map(str::to_owned),
         queue: params.get("queue")?,

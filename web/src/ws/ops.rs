@@ -40,6 +40,12 @@ pub(super) enum Target {
     Resource(String),
 }
 
+impl Target {
+    pub(super) fn is_resource(&self) -> bool {
+        matches!(self, Self::Resource(_))
+    }
+}
+
 /// One execution's log.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct One {

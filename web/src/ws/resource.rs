@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use heartline_actors::{Transport, Watching};
 use tokio::time::sleep;
 
 use crate::{
@@ -19,6 +20,9 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(1);
 /// One that takes long is looked at more seldom: this many times as long as it took.
 const REST: u32 = 20;
+/// Of one connection: more than a page shows, and together, with that rest, less than what keeps a
+/// thread busy.
+pub(super) const AT_ONCE: usize = 16;
 
 /// See the module.
 pub(super) struct Watched {
@@ -28,6 +32,7 @@ pub(super) struct Watched {
     shown: Vec<u8>,
     /// What the last look took; `None` before the first.
     took: Option<Duration>,
+    _watching: Watching,
 }
 
 impl Watched {
@@ -36,7 +41,8 @@ impl Watched {
         let resource = Resource::parse(path, app)?;
         let path = serde_json::to_string(path).expect("text is plain JSON");
         let hello = format!("{{\"op\":\"subscribed\",\"id\":{id},\"resource\":{path}}}");
-        let this = Self { id: id.to_owned(), resource, shown: Vec::new(), took: None };
+        let _watching = app.handle.look(Transport::WebSocket)?;
+        let this = Self { id: id.to_owned(), resource, shown: Vec::new(), took: None, _watching };
         Ok((this, framed(hello.as_bytes())))
     }
 

@@ -20,7 +20,7 @@ use super::{
     frames::{self, About},
     list::Listed,
     ops::{One, Op, Subscribe, Target},
-    resource::Watched,
+    resource::{self, Watched},
 };
 use crate::{
     app::{App, execution_id},
@@ -44,6 +44,12 @@ pub(super) enum Happened {
     Over(Close),
 }
 
+/// A subscription that is open.
+struct Open {
+    handle: AbortHandle,
+    of_resource: bool,
+}
+
 type Opened = Abortable<Pin<Box<dyn Stream<Item = (String, Brought)>>>>;
 
 /// All subscriptions of a socket.
@@ -51,7 +57,7 @@ pub(super) struct Subscriptions {
     app: Arc<App>,
     /// Stands as `request_id` in problems.
     connection: String,
-    open: HashMap<String, AbortHandle>,
+    open: HashMap<String, Open>,
     all: SelectAll<Opened>,
     /// The socket is for one execution and closes with it.
     only: bool,
@@ -82,8 +88,8 @@ impl Subscriptions {
         match op {
             Op::Unsubscribe(id) => {
                 // Unknown ids are answered too: the subscription may have ended just now.
-                if let Some(handle) = self.open.remove(&id) {
-                    handle.abort();
+                if let Some(open) = self.open.remove(&id) {
+                    open.handle.abort();
                 }
                 Some(frames::unsubscribed(&id))
             }
@@ -91,28 +97,45 @@ impl Subscriptions {
             Op::Runner(_) => None,
             Op::Subscribe(subscribe) => {
                 let id = subscribe.id.clone().unwrap_or_default();
-                let most = self.app.config.feed.per_connection;
-                let problem = if self.open.contains_key(&id) {
-                    Problem::at(
-                        Code::SubscriptionExists,
-                        "/id",
-                        format!("{id} is the id of an open subscription"),
-                    )
-                } else if self.open.len() >= most {
-                    let detail = format!(
-                        "A connection has at most {most} subscriptions; feed.per_connection says so."
-                    );
-                    Problem::new(Code::TooManySubscriptions, detail)
-                } else {
-                    self.start(id, subscribe);
-                    return None;
-                };
-                Some(frames::error_frame(Some(&id), &problem, &self.connection))
+                match self.refusal(&id, &subscribe) {
+                    Some(problem) => {
+                        Some(frames::error_frame(Some(&id), &problem, &self.connection))
+                    }
+                    None => {
+                        self.start(id, subscribe);
+                        None
+                    }
+                }
             }
         }
     }
 
+    /// Why a subscription cannot be opened beside those that are.
+    fn refusal(&self, id: &str, subscribe: &Subscribe) -> Option<Problem> {
+        if self.open.contains_key(id) {
+            let message = format!("{id} is the id of an open subscription");
+            return Some(Problem::at(Code::SubscriptionExists, "/id", message));
+        }
+        let most = self.app.config.feed.per_connection;
+        let of_resources = || self.open.values().filter(|open| open.of_resource).count();
+        let detail = if self.open.len() >= most {
+            format!(
+                "A connection has at most {most} subscriptions; feed.per_connection says so. \
+                 Unsubscribe from some, or open another connection."
+            )
+        } else if subscribe.to.is_resource() && of_resources() >= resource::AT_ONCE {
+            format!(
+                "A connection watches at most {} resources at once. Unsubscribe from some first.",
+                resource::AT_ONCE
+            )
+        } else {
+            return None;
+        };
+        Some(Problem::new(Code::TooManySubscriptions, detail))
+    }
+
     fn start(&mut self, id: String, subscribe: Subscribe) {
+        let of_resource = subscribe.to.is_resource();
         let subscription = Subscription {
             app: Arc::clone(&self.app),
             connection: self.connection.clone(),
@@ -128,7 +151,7 @@ impl Subscriptions {
         });
         let (handle, registration) = AbortHandle::new_pair();
         self.all.push(Abortable::new(brought.boxed_local(), registration));
-        self.open.insert(id, handle);
+        self.open.insert(id, Open { handle, of_resource });
     }
 
     /// The next bytes of any subscription.

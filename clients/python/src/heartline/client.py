@@ -145,11 +145,14 @@ class Client:
         self,
         *,
         phase: wire.Phase | None = None,
+        reason: wire.Reason | None = None,
         kind: wire.Kind | None = None,
         name: str | None = None,
         queue: str | None = None,
         runner: str | None = None,
         label: str | None = None,
+        parent: str | None = None,
+        retry_of: str | None = None,
         since: str | None = None,
         until: str | None = None,
         page: int = 100,
@@ -158,22 +161,28 @@ class Client:
 
         Args:
             phase: in this phase.
+            reason: in its phase for this reason.
             kind: of this kind.
             name: with this name.
             queue: in this queue.
             runner: last held by the runner with this id.
             label: ``key:value``.
+            parent: children of this execution.
+            retry_of: those that try this execution again.
             since: created at or after, RFC 3339.
             until: created before, RFC 3339.
             page: how many are fetched at once, 1 to 1,000.
         """
         wanted = {
             "phase": phase,
+            "reason": reason,
             "kind": kind,
             "name": name,
             "queue": queue,
             "runner": runner,
             "label": label,
+            "parent": parent,
+            "retry_of": retry_of,
             "since": since,
             "until": until,
             "limit": str(page),

@@ -116,9 +116,11 @@ class Explanation(TypedDict):
     """
 
     actions: list[str]
+    alive_at: NotRequired[str | None]
     cause: str
     evidence: list[str]
     next_deadline: NotRequired[Deadline | None]
+    progressed_at: NotRequired[str | None]
     summary: str
 
 
@@ -147,6 +149,16 @@ Instant: TypeAlias = str
 
 
 Kind: TypeAlias = Literal['agent', 'workflow']
+
+
+class LatencySummary(TypedDict):
+    """
+    A distribution of durations since the start; each figure is the upper bound of its bucket.
+    """
+
+    count: int
+    p50_ms: float
+    p99_ms: float
 
 
 LeaseToken: TypeAlias = str
@@ -389,23 +401,95 @@ class State(TypedDict):
     tool_calls: dict[str, Any]
 
 
-class Supervisor(TypedDict):
+class SupervisorActors(TypedDict):
     """
-    How things stand.
+    What is in memory.
     """
 
-    actors: dict[str, int]
-    boot: Any
-    deadlines: Any
-    executions: dict[str, int]
-    feed: Any
-    journal: Any
-    limbo: Any
-    now: str
-    restarts: int
-    started_at: str
-    store: Any
-    version: str
+    executions: int
+    live: int
+    queues: int
+    runners: int
+    sessions: int
+
+
+class SupervisorBoot(TypedDict):
+    """
+    What was found and done at the last start.
+    """
+
+    epoch: int
+    failed: int
+    leases_in_grace: int
+    overdue: int
+    parked: int
+    queued: int
+    recovered: int
+    requeued: int
+    returned: int
+    summary: str
+    took_ms: int
+
+
+class SupervisorDeadlines(TypedDict):
+    """
+    Deadlines by kind.
+    """
+
+    armed: dict[str, int]
+    epsilon_ms: int
+    fired: dict[str, int]
+    lateness_ms: Quantiles
+
+
+class SupervisorFeed(TypedDict):
+    """
+    Who watches, and what went out.
+    """
+
+    bytes_out: int
+    catching_up: int
+    cut: int
+    feeds: int
+    frames_out: int
+    lagging: int
+    live: int
+    publish_to_write: LatencySummary
+    subscribers: dict[str, int]
+
+
+class SupervisorJournal(TypedDict):
+    """
+    What is written together, and how long the disk takes.
+    """
+
+    batch_max: float
+    batch_p50: float
+    commits: int
+    events: int
+    queued: int
+    sync_ms: Quantiles
+
+
+class SupervisorLimbo(TypedDict):
+    """
+    The audit that looks for executions which nothing would ever end.
+    """
+
+    checked_at: NotRequired[str | None]
+    live: int
+    violations: list[str]
+
+
+class SupervisorStore(TypedDict):
+    """
+    Whether what is written reaches the disk.
+    """
+
+    epoch: int
+    error: NotRequired[str | None]
+    format: int
+    healthy: bool
 
 
 class Throughput(TypedDict):
@@ -640,6 +724,25 @@ class QueueLimits(TypedDict):
     key_rate: NotRequired[Rate | None]
     max_in_progress: NotRequired[int | None]
     rate: NotRequired[Rate | None]
+
+
+class Supervisor(TypedDict):
+    """
+    How things stand.
+    """
+
+    actors: SupervisorActors
+    boot: SupervisorBoot
+    deadlines: SupervisorDeadlines
+    executions: dict[str, int]
+    feed: SupervisorFeed
+    journal: SupervisorJournal
+    limbo: SupervisorLimbo
+    now: str
+    restarts: int
+    started_at: str
+    store: SupervisorStore
+    version: str
 
 
 class Claimed(TypedDict):

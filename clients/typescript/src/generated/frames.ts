@@ -255,6 +255,8 @@ export interface components {
             phase?: string | null;
             queue?: string | null;
             reason?: string | null;
+            /** @description An execution's id: those that try it again. */
+            retry_of?: string | null;
             runner?: string | null;
             since?: string | null;
             until?: string | null;

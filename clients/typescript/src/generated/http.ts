@@ -734,10 +734,20 @@ export interface components {
         /** @description Why an execution is where it is. */
         Explanation: {
             actions: string[];
+            /**
+             * Format: date-time
+             * @description Last sign of life of the runner that holds it; null while none does.
+             */
+            alive_at?: string | null;
             /** @description Stable and machine-readable. */
             cause: string;
             evidence: string[];
             next_deadline?: components["schemas"]["Deadline"] | null;
+            /**
+             * Format: date-time
+             * @description Its last event or progress; null while no runner holds it.
+             */
+            progressed_at?: string | null;
             /** @description One sentence. */
             summary: string;
         };
@@ -801,6 +811,15 @@ export interface components {
          * @enum {string}
          */
         Kind: "agent" | "workflow";
+        /** @description A distribution of durations since the start; each figure is the upper bound of its bucket. */
+        LatencySummary: {
+            /** Format: int64 */
+            count: number;
+            /** Format: double */
+            p50_ms: number;
+            /** Format: double */
+            p99_ms: number;
+        };
         /** @description A granted lease. */
         Lease: {
             /** Format: int32 */
@@ -1222,23 +1241,200 @@ export interface components {
         };
         /** @description How things stand. */
         Supervisor: {
-            actors: {
-                [key: string]: number;
-            };
-            boot: unknown;
-            deadlines: unknown;
+            actors: components["schemas"]["SupervisorActors"];
+            boot: components["schemas"]["SupervisorBoot"];
+            deadlines: components["schemas"]["SupervisorDeadlines"];
+            /** @description Live executions by phase. */
             executions: {
                 [key: string]: number;
             };
-            feed: unknown;
-            journal: unknown;
-            limbo: unknown;
+            feed: components["schemas"]["SupervisorFeed"];
+            journal: components["schemas"]["SupervisorJournal"];
+            limbo: components["schemas"]["SupervisorLimbo"];
+            /** Format: date-time */
             now: string;
             /** Format: int64 */
             restarts: number;
+            /** Format: date-time */
             started_at: string;
-            store: unknown;
+            store: components["schemas"]["SupervisorStore"];
             version: string;
+        };
+        /** @description What is in memory. */
+        SupervisorActors: {
+            /**
+             * Format: int64
+             * @description Execution actors.
+             */
+            executions: number;
+            /**
+             * Format: int64
+             * @description Live executions, in memory or not.
+             */
+            live: number;
+            /**
+             * Format: int64
+             * @description Queue actors.
+             */
+            queues: number;
+            /**
+             * Format: int64
+             * @description Runners known.
+             */
+            runners: number;
+            /**
+             * Format: int64
+             * @description Of those, connected by a socket.
+             */
+            sessions: number;
+        };
+        /** @description What was found and done at the last start. */
+        SupervisorBoot: {
+            /** Format: int64 */
+            epoch: number;
+            /**
+             * Format: int64
+             * @description Executions of that set that failed since.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Of those, held by runners that were given a grace.
+             */
+            leases_in_grace: number;
+            /**
+             * Format: int64
+             * @description Deadlines that passed while the server was down.
+             */
+            overdue: number;
+            /**
+             * Format: int64
+             * @description Of those, waiting for a person without a runner.
+             */
+            parked: number;
+            /**
+             * Format: int64
+             * @description Of those, waiting in queues.
+             */
+            queued: number;
+            /**
+             * Format: int64
+             * @description Live executions found in the log.
+             */
+            recovered: number;
+            /**
+             * Format: int64
+             * @description Leases lost since, whose executions went back to their queues.
+             */
+            requeued: number;
+            /**
+             * Format: int64
+             * @description Leases whose runners have been heard from since.
+             */
+            returned: number;
+            /** @description One sentence. */
+            summary: string;
+            /** Format: int64 */
+            took_ms: number;
+        };
+        /** @description Deadlines by kind. */
+        SupervisorDeadlines: {
+            armed: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description What lateness stays within where the machine keeps up.
+             */
+            epsilon_ms: number;
+            fired: {
+                [key: string]: number;
+            };
+            /** @description From due to decided. */
+            lateness_ms: components["schemas"]["Quantiles"];
+        };
+        /** @description Who watches, and what went out. */
+        SupervisorFeed: {
+            /** Format: int64 */
+            bytes_out: number;
+            /**
+             * Format: int64
+             * @description Of those, reading what was there when they came.
+             */
+            catching_up: number;
+            /**
+             * Format: int64
+             * @description Connections ended because they did not take what was sent.
+             */
+            cut: number;
+            /**
+             * Format: int64
+             * @description Executions written or watched.
+             */
+            feeds: number;
+            /** Format: int64 */
+            frames_out: number;
+            /**
+             * Format: int64
+             * @description Of those, fallen behind and reading from disk.
+             */
+            lagging: number;
+            /**
+             * Format: int64
+             * @description Of those, with all there is or reading from memory.
+             */
+            live: number;
+            /** @description From durable to taken by the transport, of events that reach their reader live. */
+            publish_to_write: components["schemas"]["LatencySummary"];
+            /** @description By transport. */
+            subscribers: {
+                [key: string]: number;
+            };
+        };
+        /** @description What is written together, and how long the disk takes. */
+        SupervisorJournal: {
+            /** Format: double */
+            batch_max: number;
+            /**
+             * Format: double
+             * @description Events of a batch.
+             */
+            batch_p50: number;
+            /** Format: int64 */
+            commits: number;
+            /** Format: int64 */
+            events: number;
+            /**
+             * Format: int64
+             * @description Appends that wait.
+             */
+            queued: number;
+            sync_ms: components["schemas"]["Quantiles"];
+        };
+        /** @description The audit that looks for executions which nothing would ever end. */
+        SupervisorLimbo: {
+            /** Format: date-time */
+            checked_at?: string | null;
+            /** Format: int64 */
+            live: number;
+            /** @description Ids of live executions with neither an armed deadline nor a live lease. Always empty. */
+            violations: string[];
+        };
+        /** @description Whether what is written reaches the disk. */
+        SupervisorStore: {
+            /**
+             * Format: int64
+             * @description How often the folder was opened.
+             */
+            epoch: number;
+            /** @description Why it is not. */
+            error?: string | null;
+            /**
+             * Format: int32
+             * @description Of the data folder.
+             */
+            format: number;
+            healthy: boolean;
         };
         /** @description What went through a queue. */
         Throughput: {
@@ -1386,6 +1582,7 @@ export type FieldError = components['schemas']['FieldError'];
 export type Heartbeat = components['schemas']['Heartbeat'];
 export type Instant = components['schemas']['Instant'];
 export type Kind = components['schemas']['Kind'];
+export type LatencySummary = components['schemas']['LatencySummary'];
 export type Lease = components['schemas']['Lease'];
 export type LeaseToken = components['schemas']['LeaseToken'];
 export type Listed = components['schemas']['Listed'];
@@ -1417,6 +1614,13 @@ export type RunnerStatus = components['schemas']['RunnerStatus'];
 export type Runners = components['schemas']['Runners'];
 export type State = components['schemas']['State'];
 export type Supervisor = components['schemas']['Supervisor'];
+export type SupervisorActors = components['schemas']['SupervisorActors'];
+export type SupervisorBoot = components['schemas']['SupervisorBoot'];
+export type SupervisorDeadlines = components['schemas']['SupervisorDeadlines'];
+export type SupervisorFeed = components['schemas']['SupervisorFeed'];
+export type SupervisorJournal = components['schemas']['SupervisorJournal'];
+export type SupervisorLimbo = components['schemas']['SupervisorLimbo'];
+export type SupervisorStore = components['schemas']['SupervisorStore'];
 export type Throughput = components['schemas']['Throughput'];
 export type TimeoutChanges = components['schemas']['TimeoutChanges'];
 export type Timeouts = components['schemas']['Timeouts'];
@@ -1755,6 +1959,8 @@ export interface operations {
             query?: {
                 /** @description In this phase */
                 phase?: components["schemas"]["Phase"];
+                /** @description In its phase for this reason */
+                reason?: components["schemas"]["Reason"];
                 /** @description Of this kind */
                 kind?: components["schemas"]["Kind"];
                 /** @description With this name */
@@ -1765,10 +1971,10 @@ export interface operations {
                 runner?: components["schemas"]["Name"];
                 /** @description With this label, as `key:value` */
                 label?: string;
-                /** @description In its phase for this reason */
-                reason?: components["schemas"]["Reason"];
                 /** @description Children of this execution */
                 parent?: components["schemas"]["ExecutionId"];
+                /** @description Those that try this execution again */
+                retry_of?: components["schemas"]["ExecutionId"];
                 /** @description With an id that starts so */
                 id_prefix?: string;
                 /** @description Created at or after, RFC 3339 */
@@ -1948,6 +2154,8 @@ export interface operations {
             query?: {
                 /** @description In this phase */
                 phase?: components["schemas"]["Phase"];
+                /** @description In its phase for this reason */
+                reason?: components["schemas"]["Reason"];
                 /** @description Of this kind */
                 kind?: components["schemas"]["Kind"];
                 /** @description With this name */
@@ -1958,10 +2166,10 @@ export interface operations {
                 runner?: components["schemas"]["Name"];
                 /** @description With this label, as `key:value` */
                 label?: string;
-                /** @description In its phase for this reason */
-                reason?: components["schemas"]["Reason"];
                 /** @description Children of this execution */
                 parent?: components["schemas"]["ExecutionId"];
+                /** @description Those that try this execution again */
+                retry_of?: components["schemas"]["ExecutionId"];
                 /** @description With an id that starts so */
                 id_prefix?: string;
                 /** @description Created at or after, RFC 3339 */
