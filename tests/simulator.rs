@@ -12,6 +12,7 @@
 
 mod simulator {
     mod actor;
+    mod ahead;
     mod audit;
     mod chance;
     pub(crate) mod checks;
@@ -97,7 +98,7 @@ fn the_same_seed_is_the_same_run() {
 /// found out, as one of `by`.
 fn is_caught(sabotage: Sabotage, by: &[Invariant]) {
     let mut caught = 0;
-    for seed in 1_000..1_016 {
+    for seed in 1_000..1_024 {
         let outcome = World::run(seed, 3_000, Some(sabotage), false);
         match outcome.violation {
             Some((_, violation)) if by.contains(&violation.invariant) => caught += 1,
@@ -161,6 +162,11 @@ fn an_acknowledgement_by_an_unhealthy_store_is_noticed() {
 #[test]
 fn a_write_under_a_stale_lease_is_noticed() {
     is_caught(Sabotage::StaleLease, &[Invariant::E]);
+}
+
+#[test]
+fn a_batch_that_overtakes_another_is_noticed() {
+    is_caught(Sabotage::ForgottenOrder, &[Invariant::A]);
 }
 
 #[test]

@@ -189,25 +189,24 @@ impl Server {
             self.actors.insert(id, actor);
             return;
         }
-        self.report_before(env, &mut actor, &ask);
+        let lost = self.report_before(env, &mut actor, &ask);
         let ahead = match &ask.asker {
             Asker::Timer { ahead, .. } => *ahead,
             _ => Span(0),
         };
+        let command = with_newest_signs(&actor, ask.command.clone());
+        let (command, after, spoilt) = spoil(env, &actor, command, ask.after);
         let context = Context {
             id: ask.id,
             now: env.now.plus(ahead),
             random: env.chance.unit(),
             state_limit: env.settings.state_bytes,
-            after: None,
+            after,
         };
-        let command = with_newest_signs(&actor, ask.command.clone());
-        let (command, spoilt) = spoil(env, &actor, command);
         let (id, detached) = (ask.id, ask.detached);
         match decide(actor.state.as_ref(), command, &context) {
             Ok(decision) if !decision.events.is_empty() => {
-                env.harmed |= spoilt;
-                self.append(env, &mut actor, decision, ask);
+                self.append(env, &mut actor, decision, ask, spoilt || lost);
             }
             Ok(decision) => self.behind_barrier(env, &actor, ask, Ok(decision.reply)),
             Err(rejection) => self.behind_barrier(env, &actor, ask, Err(rejection)),
@@ -252,6 +251,7 @@ impl Server {
             key: None,
             detached: false,
             epoch: None,
+            after: None,
         };
         let entry = barrier(actor, ask, Ok(Reply::Done { seq: 0, cancel_requested: false }));
         let Entry { append, after } = entry;
@@ -281,6 +281,7 @@ impl Server {
         actor: &mut Actor,
         decision: Decision,
         ask: Ask,
+        spoilt: bool,
     ) {
         let Decision { mut events, reply } = decision;
         let id = ask.id;
@@ -346,7 +347,14 @@ impl Server {
         let after = After {
             generation: actor.generation,
             poisoned: Rc::clone(&actor.poisoned),
-            deed: Deed { lease: lease_of(&ask.command), timeout, pace, question },
+            deed: Deed {
+                lease: lease_of(&ask.command),
+                timeout,
+                pace,
+                question,
+                after: ask.after,
+                spoilt,
+            },
             standing,
             pulse: actor.pulse.clone(),
             feed: Arc::clone(&actor.feed),
@@ -428,7 +436,7 @@ impl Server {
         env.checks.claim(Invariant::I, !foreign, || {
             format!("{}: {answer:?} to somebody of another namespace", ask.id)
         });
-        env.checks.answered(ask.id, &ask.command, &ask.marks, said, wrote);
+        env.checks.answered(ask, said, wrote);
     }
 
     /// Actors that have nothing to do leave; one panics now and then.
@@ -467,9 +475,14 @@ fn with_newest_signs(actor: &Actor, mut command: Command) -> Command {
 }
 
 /// Takes the place of a missing check, when the checkers are themselves tested.
-fn spoil(env: &Env, actor: &Actor, mut command: Command) -> (Command, bool) {
+fn spoil(
+    env: &Env,
+    actor: &Actor,
+    mut command: Command,
+    mut after: Option<u64>,
+) -> (Command, Option<u64>, bool) {
     let Some(held) = actor.state.as_ref().and_then(|state| state.lease.as_ref()) else {
-        return (command, false);
+        return (command, after, false);
     };
     let mut spoilt = false;
     if let Command::PostEvents { lease, batch, .. } = &mut command {
@@ -480,8 +493,11 @@ fn spoil(env: &Env, actor: &Actor, mut command: Command) -> (Command, bool) {
         if batch.is_some() && *batch <= newest && env.suffers(Sabotage::RepeatAppended) {
             (*batch, spoilt) = (None, true);
         }
+        if *lease == held.id && after > newest && env.suffers(Sabotage::ForgottenOrder) {
+            (after, spoilt) = (None, true);
+        }
     }
-    (command, spoilt)
+    (command, after, spoilt)
 }
 
 fn barrier(actor: &Actor, ask: Ask, answer: Result<Reply, Rejection>) -> Entry {

@@ -15,7 +15,7 @@ use heartline_storage::{Append, Record, Stored};
 use serde_json::Value;
 
 pub(crate) use super::reports::Pace;
-use super::{coverage::Coverage, reports::Reports, shadow::Shadow};
+use super::{coverage::Coverage, reports::Reports, server::Ask, shadow::Shadow};
 
 /// ARCHITECTURE's invariants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,10 @@ pub(crate) struct Deed {
     pub(crate) pace: Option<Pace>,
     /// The question that an answer named.
     pub(crate) question: Option<u64>,
+    /// The batch that was sent before it under its lease.
+    pub(crate) after: Option<u64>,
+    /// It was broken on purpose.
+    pub(crate) spoilt: bool,
 }
 
 /// Signs of life of one lease that were accepted and are not in the log.
@@ -198,6 +202,11 @@ impl Checks {
             && known.shadow.tenure.as_ref().is_none_or(|tenure| tenure.lease != lease)
         {
             wrong(Invariant::E, format!("{id}: lease {lease} wrote, which is not the current one"));
+        }
+        if let (Some(lease), Some(before)) = (deed.lease, deed.after)
+            && !known.has_batch_from(lease, before)
+        {
+            wrong(Invariant::A, format!("{id}: something of {lease} overtook batch {before}"));
         }
         if let Some(timeout) = deed.timeout {
             let excuse = self.excused_until.max(if known.moved {
@@ -410,14 +419,8 @@ impl Checks {
 
     /// An answer leaves the server: what it says must be so in the log. `wrote` is whether the
     /// command appended anything.
-    pub(crate) fn answered(
-        &mut self,
-        id: ExecutionId,
-        command: &Command,
-        marks: &[u64],
-        answer: Result<&Reply, &Rejection>,
-        wrote: bool,
-    ) {
+    pub(crate) fn answered(&mut self, ask: &Ask, answer: Result<&Reply, &Rejection>, wrote: bool) {
+        let Ask { id, ref command, ref marks, after, .. } = *ask;
         if self.gone.contains_key(&id) {
             return; // Whoever still has it in memory may say so.
         }
@@ -471,8 +474,11 @@ impl Checks {
                             };
                             shadow.is_some_and(|s| s.asked_seq == *seq && named != Some(*seq))
                         }
-                        // Nobody here sends a command before the one before it is answered.
-                        Rejection::OutOfOrder { .. } => false,
+                        Rejection::OutOfOrder { missing } => {
+                            let known = self.known.get(&id).zip(lease);
+                            let there = known.is_some_and(|(k, of)| k.has_batch_from(of, *missing));
+                            after == Some(*missing) && !there
+                        }
                         Rejection::NotDue
                         | Rejection::SeqMismatch { of: Condition::Head, .. }
                         | Rejection::Invalid { .. }
@@ -509,6 +515,11 @@ impl Checks {
 }
 
 impl Known {
+    /// Whether the log has this batch of the lease, or a later one.
+    fn has_batch_from(&self, lease: LeaseId, batch: u64) -> bool {
+        self.batches.range((lease, batch)..=(lease, u64::MAX)).next().is_some()
+    }
+
     /// Whether the timeout was on time, with nothing to excuse it.
     fn judge(
         &self,

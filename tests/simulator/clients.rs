@@ -130,6 +130,7 @@ impl World {
             key,
             detached: false,
             epoch: None,
+            after: None,
         };
         self.env.send(Happening::arrive(ask));
     }
@@ -164,6 +165,7 @@ impl World {
             key: None,
             detached: false,
             epoch: None,
+            after: None,
         };
         self.env.send(Happening::arrive(ask));
     }
@@ -259,6 +261,7 @@ impl World {
                     key: None,
                     detached: false,
                     epoch: None,
+                    after: None,
                 };
                 self.env.after(Span::millis(3), Happening::arrive(ask));
             }
@@ -305,6 +308,7 @@ impl World {
             key: None,
             detached: true,
             epoch,
+            after: None,
         };
         self.env.send(Happening::arrive(ask));
     }

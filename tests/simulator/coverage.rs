@@ -24,11 +24,12 @@ const REASONS: [&str; 12] = [
     "supervisor_gave_up",
 ];
 
-const REJECTIONS: [&str; 11] = [
+const REJECTIONS: [&str; 12] = [
     "exists",
     "unknown",
     "terminal",
     "lease_superseded",
+    "out_of_order",
     "not_claimable",
     "not_waiting",
     "not_cancelling",
@@ -82,12 +83,14 @@ const FAULTS: [&str; 16] = [
     "unknown outcome not in the log",
 ];
 
-const MOMENTS: [&str; 34] = [
+const MOMENTS: [&str; 36] = [
     "actor went home",
     "actor built from the log",
     "actor waited for what a dead one had decided",
     "answer waited behind a barrier",
     "batch was a repeat",
+    "batch taken behind one without an answer",
+    "batches sent ahead were sent again",
     "question was a repeat",
     "end told again",
     "progress report waited for its turn",

@@ -73,9 +73,9 @@ impl Server {
     }
 
     /// What ends the attempt, and what the runner posts as progress, comes after the report that
-    /// waits.
-    pub(super) fn report_before(&mut self, env: &mut Env, actor: &mut Actor, ask: &Ask) {
-        let Some((of, waiting)) = &actor.pacing.pending else { return };
+    /// waits. Says whether that one was dropped on purpose.
+    pub(super) fn report_before(&mut self, env: &mut Env, actor: &mut Actor, ask: &Ask) -> bool {
+        let Some((of, waiting)) = &actor.pacing.pending else { return false };
         let goes_first = match &ask.command {
             Command::Complete { lease, .. }
             | Command::Fail { lease, .. }
@@ -100,7 +100,7 @@ impl Server {
             | Command::GiveUp { .. } => false,
         };
         if !goes_first {
-            return;
+            return false;
         }
         let news = actor.state.as_ref().is_some_and(|s| s.progress.as_ref() != Some(waiting));
         let held = actor.state.as_ref().and_then(|s| s.lease.as_ref()).is_some_and(|l| l.id == *of);
@@ -109,12 +109,12 @@ impl Server {
             Command::Complete { .. } | Command::Fail { .. } | Command::LoseRunner { .. }
         );
         if ends && held && news && env.suffers(Sabotage::LostReport) {
-            env.harmed = true;
             actor.pacing.pending = None;
-            return;
+            return true;
         }
         env.coverage.moment("progress report came before what ends its attempt");
         self.report(env, actor, ask.id, true);
+        false
     }
 
     /// Decides the report that waits.
@@ -131,11 +131,14 @@ impl Server {
             key: None,
             detached: false,
             epoch: None,
+            after: None,
         };
         let context =
             Context { id, now: env.now, random: 0.0, state_limit: usize::MAX, after: None };
         match decide(Some(state), ask.command.clone(), &context) {
-            Ok(decision) if !decision.events.is_empty() => self.append(env, actor, decision, ask),
+            Ok(decision) if !decision.events.is_empty() => {
+                self.append(env, actor, decision, ask, false);
+            }
             // Nothing new in it, or its lease has ended.
             Ok(_) | Err(_) => {}
         }

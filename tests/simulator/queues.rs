@@ -105,6 +105,7 @@ impl Server {
                     key: None,
                     detached: false,
                     epoch: Some(self.epoch),
+                    after: None,
                 };
                 env.send(Happening::arrive(ask));
             }
@@ -247,6 +248,7 @@ impl Server {
                 key: None,
                 detached: false,
                 epoch: Some(self.epoch),
+                after: None,
             };
             env.send(Happening::arrive(ask));
         }

@@ -11,6 +11,8 @@ use heartline_execution::{
 };
 
 use super::{
+    ahead::Ahead,
+    env::Env,
     queues::{Claimant, Granted},
     server::{Answer, Ask, Refused},
     words,
@@ -36,22 +38,41 @@ enum Manner {
 
 /// A lease in a runner's hands.
 #[derive(Debug)]
-struct Job {
-    namespace: Namespace,
-    id: ExecutionId,
-    lease: LeaseId,
+pub(super) struct Job {
+    pub(super) namespace: Namespace,
+    pub(super) id: ExecutionId,
+    pub(super) lease: LeaseId,
     heartbeat: Span,
     manner: Manner,
-    batch: u64,
+    pub(super) batch: u64,
+    /// Batches sent without waiting for each other's answers, those that are settled aside.
+    pub(super) ahead: Vec<Ahead>,
     /// The call without an answer yet.
     open: Option<u64>,
     /// The newest call, to be made again.
-    last: Option<(Command, Vec<u64>)>,
+    pub(super) last: Option<(Command, Vec<u64>)>,
     /// The newest call is to be made again: nobody answered.
     again: bool,
     cancel_seen: bool,
     /// It has ended, and the runner goes on.
-    zombie: u32,
+    pub(super) zombie: u32,
+}
+
+impl Env {
+    /// Some events; only a numbered batch is appended once, however often it is sent, and only of
+    /// that can be told whether it is there.
+    pub(super) fn post(&mut self, lease: LeaseId, batch: Option<u64>) -> (Command, Vec<u64>) {
+        let mut marks = Vec::new();
+        let events = (0..1 + self.chance.below(4))
+            .map(|_| {
+                let mark = batch.map(|_| self.mark());
+                let (content, kept) = words::event(&mut self.chance, mark);
+                marks.extend(kept);
+                content
+            })
+            .collect();
+        (Command::PostEvents { lease, batch, events }, marks)
+    }
 }
 
 /// See the module.
@@ -60,7 +81,7 @@ pub(crate) struct Runner {
     info: RunnerInfo,
     key: QueueKey,
     slots: usize,
-    jobs: BTreeMap<u64, Job>,
+    pub(super) jobs: BTreeMap<u64, Job>,
     poll: Option<u64>,
 }
 
@@ -143,6 +164,7 @@ impl World {
                 heartbeat,
                 manner,
                 batch: 0,
+                ahead: Vec::new(),
                 open: None,
                 last: None,
                 again: false,
@@ -156,7 +178,7 @@ impl World {
         }
     }
 
-    fn rest(&mut self, runner: usize, job: u64) {
+    pub(super) fn rest(&mut self, runner: usize, job: u64) {
         let pause = self.env.millis(1, 70);
         self.env.after(pause, Happening::Work { runner, job });
     }
@@ -166,8 +188,12 @@ impl World {
             return;
         }
         let Some(job) = self.runners[runner].jobs.get_mut(&number) else { return };
-        if job.open.is_some() {
+        if job.open.is_some() || job.ahead.iter().any(Ahead::is_open) {
             return; // The answer, or that there is none, goes on.
+        }
+        if !job.ahead.is_empty() {
+            self.send_ahead(runner, number);
+            return;
         }
         if std::mem::take(&mut job.again)
             && let Some((command, marks)) = job.last.clone()
@@ -188,6 +214,10 @@ impl World {
             5..8 if job.last.is_some() => {
                 let (command, marks) = job.last.clone().expect("there is one");
                 self.call(runner, number, command, marks);
+            }
+            8..12 if job.manner == Manner::Diligent && job.zombie == 0 => {
+                self.write_ahead(runner, number);
+                self.send_ahead(runner, number);
             }
             _ => {
                 let (command, marks) = self.choose(runner, number);
@@ -262,18 +292,8 @@ impl World {
             return (Command::ReportProgress { lease, progress }, none);
         }
         job.batch += env.chance.within(1, 3);
-        // Only a numbered batch is appended once, however often it is sent.
         let batch = env.chance.percent(90).then_some(job.batch);
-        let mut marks = Vec::new();
-        let events = (0..1 + env.chance.below(4))
-            .map(|_| {
-                let mark = batch.map(|_| env.mark());
-                let (content, kept) = words::event(&mut env.chance, mark);
-                marks.extend(kept);
-                content
-            })
-            .collect();
-        (Command::PostEvents { lease, batch, events }, marks)
+        env.post(lease, batch)
     }
 
     /// A call that must be refused, or must at least change nothing.
@@ -319,6 +339,7 @@ impl World {
             key: None,
             detached: false,
             epoch: None,
+            after: None,
         };
         if self.env.chance.percent(self.env.settings.loss) {
             self.env.coverage.fault("request delivered twice");
@@ -329,6 +350,10 @@ impl World {
 
     pub(crate) fn answered(&mut self, runner: usize, number: u64, serial: u64, answer: Answer) {
         let Some(job) = self.runners[runner].jobs.get_mut(&number) else { return };
+        if job.ahead.iter().any(|ahead| ahead.open == Some(serial)) {
+            self.answered_ahead(runner, number, serial, &answer);
+            return;
+        }
         if job.open != Some(serial) {
             return;
         }
@@ -385,6 +410,7 @@ impl World {
             key: None,
             detached: false,
             epoch: Some(epoch),
+            after: None,
         };
         let gone = Command::DisconnectRunner { lease, grace, detail };
         self.env.send(Happening::arrive(ask(gone)));

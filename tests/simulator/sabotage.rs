@@ -27,6 +27,8 @@ pub(crate) enum Sabotage {
     EarlyShow,
     /// A terminal execution's log goes on.
     WordAfterTheEnd,
+    /// What was sent before under the same lease is not looked at.
+    ForgottenOrder,
     /// A repeated batch is appended again.
     RepeatAppended,
     /// The last progress report before the end is dropped.

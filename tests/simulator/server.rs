@@ -61,6 +61,8 @@ pub(crate) struct Ask {
     pub(crate) detached: bool,
     /// Only the server of this start understands it: it was asked by a part of it.
     pub(crate) epoch: Option<u64>,
+    /// Under its lease this batch was sent before, on the same connection.
+    pub(crate) after: Option<u64>,
 }
 
 /// What follows a commit.
@@ -164,7 +166,7 @@ impl Server {
     }
 
     pub(super) fn submit(&mut self, env: &mut Env, entry: Entry) {
-        if env.sabotaged(Sabotage::AckWithoutSync) && !entry.append.records.is_empty() {
+        if !entry.append.records.is_empty() && env.sabotaged(Sabotage::AckWithoutSync) {
             let Entry { append, after } = entry;
             self.complete(env, append, after, Ok(()));
             env.after(Span(1), Happening::Crash);
@@ -401,6 +403,7 @@ impl Server {
             return;
         }
         if wrote {
+            env.harmed |= after.deed.spoilt;
             env.checks.committed(
                 &append.namespace,
                 id,

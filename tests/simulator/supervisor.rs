@@ -54,6 +54,7 @@ impl Server {
                 key: None,
                 detached: false,
                 epoch: Some(self.epoch),
+                after: None,
             };
             env.send(Happening::arrive(ask));
         }
