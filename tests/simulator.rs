@@ -28,6 +28,7 @@ mod simulator {
     mod server;
     mod shadow;
     mod supervisor;
+    mod tokens;
     mod watchers;
     mod words;
     pub(crate) mod world;
@@ -167,6 +168,11 @@ fn a_write_under_a_stale_lease_is_noticed() {
 #[test]
 fn a_batch_that_overtakes_another_is_noticed() {
     is_caught(Sabotage::ForgottenOrder, &[Invariant::A]);
+}
+
+#[test]
+fn a_queue_that_is_faster_than_its_rates_is_noticed() {
+    is_caught(Sabotage::ForgottenRate, &[Invariant::D]);
 }
 
 #[test]

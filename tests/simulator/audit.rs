@@ -12,6 +12,7 @@ use heartline_storage::{Cursor, ExecutionStore, Query, Stored};
 use super::{
     checks::{Checks, Invariant},
     server::Server,
+    tokens::{Claiming, Reading},
     world::World,
 };
 
@@ -47,9 +48,42 @@ impl Checks {
 
     /// A queue gave out `taken`: it must be one whose turn it could be, within the limits.
     pub(crate) fn taken(&mut self, key: &QueueKey, now: Timestamp, taken: Option<ExecutionId>) {
+        // If what it took may be claimed at all, only what must be can have gone before it.
+        let heads = self.heads(key, now, |id| match Some(id) == taken {
+            true => Reading::May,
+            false => Reading::Must,
+        });
+        let right = taken.map_or(heads.is_empty(), |id| heads.contains(&id));
+        self.claim(Invariant::D, right, || {
+            format!("queue {key:?} gave {taken:?}; by the log it is the turn of one of {heads:?}")
+        });
+        if let Some(id) = taken {
+            self.claiming.insert(id, Claiming { spent: true, granted: false });
+            self.add_tokens(key, id, -1.0);
+        }
+    }
+
+    /// Whether only a rate keeps it from giving something out.
+    pub(crate) fn is_held_by_a_rate(&self, key: &QueueKey, now: Timestamp) -> bool {
+        self.heads(key, now, |_| Reading::May).is_empty()
+            && !self.heads(key, now, |_| Reading::Unrated).is_empty()
+    }
+
+    /// Those of which one is next.
+    fn heads(
+        &self,
+        key: &QueueKey,
+        now: Timestamp,
+        reading: impl Fn(ExecutionId) -> Reading,
+    ) -> Vec<ExecutionId> {
         let set = self.settings(key);
         let full = set.limits.max_in_progress.is_some_and(|most| self.out(key, None) >= most);
-        let shut = full || set.pause.is_some();
+        if full || set.pause.is_some() {
+            return Vec::new();
+        }
+        let allowed = |id: &ExecutionId, name: Option<&str>| {
+            self.allowances.allows((key, name), set.limits, now, reading(*id))
+        };
         let place = |id: &ExecutionId| {
             let shadow = &self.known[id].shadow;
             (-shadow.priority, shadow.key.clone(), shadow.due, *id)
@@ -57,18 +91,19 @@ impl Checks {
         let open = self.live.iter().filter(|id| {
             let known = &self.known[*id];
             let shadow = &known.shadow;
-            let at_limit = |name: &String| {
+            let may = |name: &String| {
                 let most = set.limits.key_max_in_progress;
-                most.is_some_and(|most| self.out(key, Some(name)) >= most)
+                most.is_none_or(|most| self.out(key, Some(name)) < most) && allowed(id, Some(name))
             };
             shadow.phase == Some(Phase::Pending)
                 && shadow.queue == key.1.as_str()
                 && known.namespace == key.0
                 && shadow.due <= now
-                && !self.claiming.contains(*id)
-                && !shadow.key.as_ref().is_some_and(at_limit)
+                && !self.claiming.contains_key(*id)
+                && allowed(id, None)
+                && shadow.key.as_ref().is_none_or(may)
         });
-        let open: Vec<_> = open.map(place).filter(|_| !shut).collect();
+        let open: Vec<_> = open.map(place).collect();
         let first = open.iter().map(|(priority, ..)| *priority).min();
         // Which of the keys it is is the line-up's own test; of each only its oldest may be.
         let heads = open.iter().filter(|(priority, name, due, id)| {
@@ -76,15 +111,41 @@ impl Checks {
                 |(p, n, d, i): &(_, _, _, _)| (p, n) == (priority, name) && (d, i) < (due, id);
             Some(*priority) == first && !open.iter().any(older)
         });
-        let heads: Vec<ExecutionId> = heads.map(|(.., id)| *id).collect();
-        let right = match taken {
-            Some(id) => heads.contains(&id),
-            None => heads.is_empty(),
-        };
-        self.claim(Invariant::D, right, || {
-            format!("queue {key:?} gave {taken:?}; by the log it is the turn of one of {heads:?}")
-        });
-        self.claiming.extend(taken);
+        heads.map(|(.., id)| *id).collect()
+    }
+
+    fn add_tokens(&mut self, key: &QueueKey, id: ExecutionId, tokens: f64) {
+        let name = self.known.get(&id).and_then(|known| known.shadow.key.clone());
+        let limits = self.settings(key).limits;
+        self.allowances.add((key, name.as_deref()), limits, tokens, self.now);
+    }
+
+    /// A claim is settled: what it took goes back where nothing came of it.
+    pub(crate) fn settled(&mut self, key: &QueueKey, id: ExecutionId) {
+        let Some(claiming) = self.claiming.remove(&id) else { return };
+        if claiming.spent && !claiming.granted {
+            self.add_tokens(key, id, 1.0);
+        }
+    }
+
+    /// An operator was told that this is set.
+    pub(crate) fn configured(&mut self, key: &QueueKey, settings: QueueSettings) {
+        let (from, to) = (self.settings(key).limits, settings.limits);
+        self.allowances.changed(key, (from, to), self.now);
+        if (from.rate, from.key_rate) != (to.rate, to.key_rate) {
+            // What they took was not of these tokens.
+            let known = &self.known;
+            let of_queue = |id: &ExecutionId| {
+                known.get(id).is_some_and(|known| {
+                    known.namespace == key.0 && known.shadow.queue == key.1.as_str()
+                })
+            };
+            for (_, claiming) in self.claiming.iter_mut().filter(|(id, _)| of_queue(id)) {
+                claiming.spent = false;
+            }
+        }
+        self.queues.insert(key.clone(), settings);
+        self.above_limits.insert(key.clone());
     }
 
     /// What an operator was told is set on a queue.
@@ -95,12 +156,13 @@ impl Checks {
     /// Leases and claims under way of a queue, or of one key in it, by the log.
     fn out(&self, key: &QueueKey, of: Option<&String>) -> u32 {
         // A claim keeps its slot until it is settled, also of an execution that is over meanwhile.
-        let out = self.live.union(&self.claiming).filter(|id| {
+        let also = self.claiming.keys().filter(|id| !self.live.contains(id));
+        let out = self.live.iter().chain(also).filter(|id| {
             self.known.get(*id).is_some_and(|known| {
                 known.namespace == key.0
                     && known.shadow.queue == key.1.as_str()
                     && (of.is_none() || known.shadow.key.as_ref() == of)
-                    && (known.shadow.tenure.is_some() || self.claiming.contains(*id))
+                    && (known.shadow.tenure.is_some() || self.claiming.contains_key(*id))
             })
         });
         u32::try_from(out.count()).expect("a few")
@@ -247,10 +309,10 @@ impl World {
             let queue = server.board.queue(key, now);
             (all + queue.depth + queue.scheduled, out + queue.in_progress)
         });
-        let claiming = checks.claiming.iter().filter(|id| {
+        let claiming = checks.claiming.keys().filter(|id| {
             checks.known.get(id).is_some_and(|known| known.shadow.phase == Some(Phase::Pending))
         });
-        if held != (queued - claiming.count(), leased) {
+        if (held.0 + claiming.count(), held.1) != (queued, leased) {
             found
                 .get_or_insert(format!("queues hold {held:?} of {queued} queued, {leased} leased"));
         }

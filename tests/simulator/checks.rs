@@ -8,14 +8,21 @@ use std::{
 
 use heartline_actors::board::QueueKey;
 use heartline_execution::{
-    Command, DeadlineKind, ExecutionId, LeaseId, Namespace, QueueSettings, Rejection, Reply, Span,
-    Timestamp, command::Condition,
+    Command, DeadlineKind, ExecutionId, LeaseId, Name, Namespace, QueueSettings, Rejection, Reply,
+    Span, Timestamp, command::Condition,
 };
 use heartline_storage::{Append, Record, Stored};
 use serde_json::Value;
 
 pub(crate) use super::reports::Pace;
-use super::{coverage::Coverage, reports::Reports, server::Ask, shadow::Shadow};
+use super::{
+    clients::STRAY,
+    coverage::Coverage,
+    reports::Reports,
+    server::Ask,
+    shadow::Shadow,
+    tokens::{Allowances, Claiming},
+};
 
 /// ARCHITECTURE's invariants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +130,8 @@ pub(crate) struct Checks {
     /// Queues whose limits have come below what was in progress.
     pub(super) above_limits: BTreeSet<QueueKey>,
     /// Taken out of their queues by a claim that is not settled.
-    pub(super) claiming: BTreeSet<ExecutionId>,
+    pub(super) claiming: BTreeMap<ExecutionId, Claiming>,
+    pub(super) allowances: Allowances,
 }
 
 impl Checks {
@@ -265,7 +273,18 @@ impl Checks {
             {
                 wrong(Invariant::A, format!("{id}: {why}"));
             }
+            if type_name == "execution.started"
+                && let Some(claiming) = self.claiming.get_mut(&id)
+            {
+                *claiming = Claiming { spent: false, granted: true };
+            }
             known.moved |= record.lifecycle;
+            let claimed_by = event["data"]["runner"]["id"].as_str();
+            if type_name == "execution.started" && claimed_by == Some(STRAY) {
+                // It went past the queue, and so past its limits; no call outside lets it.
+                let queue = Name::new(&known.shadow.queue).expect("a name that was taken");
+                self.above_limits.insert((namespace.clone(), queue));
+            }
             if let Err(why) = known.shadow.fold(&event, record.private.lease) {
                 wrong(Invariant::D, format!("{id}: event {}: {why}", record.seq));
             }
@@ -409,6 +428,7 @@ impl Checks {
             known.reports = Reports::default();
         }
         self.claiming.clear();
+        self.allowances.started(now);
         for id in &self.live {
             let Some(known) = self.known.get_mut(id) else { continue };
             known.moved = false;

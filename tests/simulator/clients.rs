@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use heartline_execution::{
-    Command, ExecutionId, Kind, LeaseId, Name, Namespace, Phase, QueuePatch, Span, Spec,
+    Command, ExecutionId, Kind, LeaseId, Name, Namespace, Phase, QueuePatch, Rate, Span, Spec,
     command::TimeoutPatch,
     event::RunnerInfo,
     spec::{Retry, Timeouts},
@@ -11,12 +11,15 @@ use heartline_execution::{
 use heartline_storage::Idempotency;
 
 use super::{
+    chance::Chance,
     checks::Invariant,
     server::Ask,
     words,
     world::{Asker, Happening, World},
 };
 
+/// Claims without having asked a queue.
+pub(crate) const STRAY: &str = "stray";
 /// A queue that no runner ever asks.
 pub(crate) const UNASKED: &str = "nobody";
 
@@ -40,7 +43,7 @@ impl World {
             66..80 => self.update_any(),
             80..90 => self.nonsense(),
             90..94 => self.purge_one(),
-            94 => self.set_a_queue(),
+            94..96 => self.set_a_queue(),
             _ => {
                 let refused = words::garbage_is_refused(&mut self.env.chance);
                 self.env.checks.claim(Invariant::I, refused, || "garbage was accepted".to_owned());
@@ -96,9 +99,14 @@ impl World {
         let patch = match chance.below(4) {
             0 => QueuePatch { paused: Some(true), ..QueuePatch::default() },
             1 => QueuePatch { paused: Some(false), ..QueuePatch::default() },
-            _ => QueuePatch {
+            2 => QueuePatch {
                 max_in_progress: Some([None, Some(1), Some(3), Some(8)][chance.below(4)]),
                 key_max_in_progress: Some([None, Some(1), Some(2)][chance.below(3)]),
+                ..QueuePatch::default()
+            },
+            _ => QueuePatch {
+                rate: Some(draw_rate(chance, 30.0)),
+                key_rate: Some(draw_rate(chance, 10.0)),
                 ..QueuePatch::default()
             },
         };
@@ -278,7 +286,7 @@ impl World {
                     && self.env.checks.known[&id].shadow.phase != Some(Phase::Pending)
                 {
                     let lease = LeaseId(self.env.chance.u128());
-                    let id_of = Name::new("stray").expect("a valid name");
+                    let id_of = Name::new(STRAY).expect("a valid name");
                     let runner =
                         RunnerInfo { id: id_of, name: None, host: None, pid: None, version: None };
                     self.tell(namespace, id, Command::Claim { lease, runner }, Vec::new());
@@ -312,4 +320,11 @@ impl World {
         };
         self.env.send(Happening::arrive(ask));
     }
+}
+
+/// None, or one that claims have to wait for.
+fn draw_rate(chance: &mut Chance, fastest: f64) -> Option<Rate> {
+    let burst = u32::try_from(chance.within(1, 4)).expect("a few");
+    let per_second = 3.0 + chance.unit() * fastest;
+    chance.percent(60).then_some(Rate { per_second, burst })
 }

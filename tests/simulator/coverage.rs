@@ -83,7 +83,7 @@ const FAULTS: [&str; 16] = [
     "unknown outcome not in the log",
 ];
 
-const MOMENTS: [&str; 36] = [
+const MOMENTS: [&str; 37] = [
     "actor went home",
     "actor built from the log",
     "actor waited for what a dead one had decided",
@@ -103,7 +103,8 @@ const MOMENTS: [&str; 36] = [
     "zombie refused",
     "lease granted to nobody",
     "claim came to nothing",
-    "claim waited for a due time",
+    "claim waited for its time",
+    "claim waited for a rate",
     "claim of unknown outcome settled later",
     "queue paused",
     "queue resumed",

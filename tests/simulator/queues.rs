@@ -12,6 +12,7 @@ use heartline_storage::ExecutionStore;
 use super::{
     checks::Invariant,
     env::Env,
+    sabotage::Sabotage,
     server::{Answer, Ask, Refused, Server},
     world::{Asker, Happening},
 };
@@ -86,6 +87,9 @@ impl Server {
             }
             if taken.len() < claimant.slots as usize {
                 env.checks.taken(key, env.now, None);
+                if env.checks.is_held_by_a_rate(key, env.now) {
+                    env.coverage.moment("claim waited for a rate");
+                }
             }
             if taken.is_empty() {
                 waiting.push_front(claimant);
@@ -134,7 +138,7 @@ impl Server {
     pub(crate) fn came_due(&mut self, env: &mut Env, key: &QueueKey) {
         if self.queues.timers.get(key).is_some_and(|at| *at <= env.now) {
             self.queues.timers.remove(key);
-            env.coverage.moment("claim waited for a due time");
+            env.coverage.moment("claim waited for its time");
             self.pump(env, key);
         }
     }
@@ -197,7 +201,7 @@ impl Server {
 
     fn settle(&mut self, env: &mut Env, key: &QueueKey, ids: &[ExecutionId]) -> bool {
         let settle = |id: &ExecutionId| {
-            env.checks.claiming.remove(id);
+            env.checks.settled(key, *id);
             self.board.settle(key, *id, env.now)
         };
         ids.iter().map(settle).fold(false, |any, one| any | one)
@@ -225,14 +229,17 @@ impl Server {
         patch.apply(&mut settings, env.now);
         let kept = env.disk.store().set_queue(&key.0, &key.1, &settings);
         env.checks.claim(Invariant::G, kept.is_ok(), || format!("{key:?}: {kept:?}"));
-        self.board.configure(key, settings.clone(), env.now);
+        let mut known = settings.clone();
+        if env.suffers(Sabotage::ForgottenRate) {
+            (known.limits.rate, known.limits.key_rate) = (None, None);
+        }
+        self.board.configure(key, known, env.now);
         env.coverage.moment(match (settings.pause.is_some(), patch.paused) {
             (true, Some(_)) => "queue paused",
             (_, Some(_)) => "queue resumed",
             (_, None) => "queue limited",
         });
-        env.checks.queues.insert(key.clone(), settings);
-        env.checks.above_limits.insert(key.clone());
+        env.checks.configured(key, settings);
         self.pump(env, key);
     }
 

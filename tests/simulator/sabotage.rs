@@ -29,6 +29,8 @@ pub(crate) enum Sabotage {
     WordAfterTheEnd,
     /// What was sent before under the same lease is not looked at.
     ForgottenOrder,
+    /// A queue is not told of the rates that are set on it.
+    ForgottenRate,
     /// A repeated batch is appended again.
     RepeatAppended,
     /// The last progress report before the end is dropped.
