@@ -44,7 +44,7 @@ export default defineConfig({
   },
   server: {
     host: "127.0.0.1",
-    proxy: { "/v1": toServer, "/openapi.json": toServer, "/asyncapi.json": toServer },
+    proxy: { "/v1": toServer, "/livez": toServer, "/openapi.json": toServer, "/asyncapi.json": toServer },
   },
   preview: { host: "127.0.0.1", headers: { "content-security-policy": policy } },
   test: { environment: "node", include: ["src/**/*.test.{ts,tsx}"] },

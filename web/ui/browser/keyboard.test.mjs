@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 
 import { rowOf, scenario, sees, until } from "./harness.mjs";
-import { message } from "./server.mjs";
+import { message, toolCall } from "./server.mjs";
 
 /** What has the focus, as it is called. */
 const focused = (page) =>
@@ -165,4 +165,98 @@ scenario("Tab goes through the page in the order in which it stands, and it show
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
   assert.equal(await focused(page), "button: Cancel");
+});
+
+scenario("the keys of an execution that help lists do what it says", async ({ open, server }) => {
+  const lease = await server.begin({ name: "job" });
+  await lease.post(...message("m1", "Hello."), ...toolCall("t1", "search", "{}", "found"), ...toolCall("t2", "read", "{}", "read"));
+  const page = await open(lease.page);
+  await sees(page, "Hello.");
+  const tab = (name) => page.getByRole("tab", { name, selected: true }).waitFor();
+  for (const [at, name] of ["Conversation", "Timeline", "Logs", "State", "Events", "Family"].entries()) {
+    await page.keyboard.press(String(at + 1));
+    await tab(name);
+  }
+  await page.keyboard.press("[");
+  await tab("Events");
+  await page.keyboard.press("]");
+  await tab("Family");
+
+  // As narrow as a phone, the tab that is chosen is kept in sight.
+  await page.setViewportSize({ width: 400, height: 800 });
+  for (const key of ["1", "6"]) {
+    await page.keyboard.press(key);
+    await until(page, `tab ${key} is in sight`, (at) => {
+      const tab = document.querySelectorAll("[role=tab]")[at];
+      const box = tab.getBoundingClientRect();
+      const bar = tab.parentElement.getBoundingClientRect();
+      // Widths are fractions, how far it is scrolled is not.
+      return tab.getAttribute("aria-selected") === "true" && box.left >= bar.left - 1 && box.right <= bar.right + 1;
+    }, Number(key) - 1);
+  }
+  await page.setViewportSize({ width: 1280, height: 800 });
+
+  const event = (seq) => until(page, `event ${seq} is open`, (seq) => new URLSearchParams(location.search).get("event") === seq, seq);
+  await page.keyboard.press("5");
+  await sees(page.getByRole("tabpanel"), "execution.created");
+  await page.keyboard.press("j");
+  await event("1");
+  await page.keyboard.press("j");
+  await event("2");
+  await page.keyboard.press("k");
+  await event("1");
+  await page.keyboard.press("Escape");
+  await event(null);
+
+  await page.keyboard.press("2");
+  const chart = page.getByRole("group", { name: /^Timeline/ });
+  await sees(chart, "search");
+  await chart.locator("[data-index]").first().focus();
+  await page.keyboard.press("End");
+  await until(page, "the last bar", () => Number(document.activeElement.dataset.index) > 1);
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Home");
+  await until(page, "the first bar", () => document.activeElement.dataset.index === "0");
+  const fits = (yes) => until(page, `all of it: ${yes}`, (yes) => [...document.querySelectorAll("button")].find((each) => each.textContent === "Fit all").disabled === yes, yes);
+  for (const key of ["+", "=", "-", "ArrowRight", "ArrowLeft"]) {
+    await page.keyboard.press(key);
+    await fits(false);
+    await page.keyboard.press("0");
+    await fits(true);
+  }
+  await page.keyboard.press("Enter");
+  await until(page, "its event", () => new URLSearchParams(location.search).has("event"));
+
+  // All of them stand in the help.
+  await page.keyboard.press("?");
+  const help = page.getByRole("dialog", { name: "Keyboard shortcuts" });
+  for (const title of ["On an execution", "Its events", "Its timeline, on a bar", "In a search field", "On a tab"]) {
+    await help.getByRole("heading", { name: title, exact: true }).waitFor();
+  }
+});
+
+scenario("queues and runners are walked with j and k, and on a row with the arrows", async ({ open, server }) => {
+  for (const queue of ["a", "b", "c"]) await server.create({ name: "job", queue });
+  const page = await open("/queues?sort=queue");
+  await sees(page.getByRole("table"), "c");
+  const at = (queue) => until(page, `queue ${queue} has the focus`, (queue) => document.activeElement?.getAttribute("href") === `/queues/${queue}`, queue);
+  await page.keyboard.press("j");
+  await at("a");
+  for (const [key, queue] of [["j", "b"], ["k", "a"], ["End", "c"], ["ArrowUp", "b"], ["ArrowDown", "c"], ["Home", "a"]]) {
+    await page.keyboard.press(key);
+    await at(queue);
+  }
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: "a" }).waitFor();
+  await page.goBack();
+  await sees(page.getByRole("table"), "c");
+  await page.keyboard.press("/");
+  await page.keyboard.type("b");
+  await until(page, "one row", () => document.querySelectorAll("main tbody tr").length === 1);
+  await page.keyboard.press("Escape");
+  await until(page, "all rows", () => document.querySelectorAll("main tbody tr").length === 3);
+  assert.equal(await focused(page), "input: Search the queues");
+  await page.keyboard.press("Escape");
+  assert.notEqual(await focused(page), "input: Search the queues");
 });

@@ -52,9 +52,10 @@ scenario("a server that is killed and comes back leaves no gap in what open page
   for (let batch = 0; batch < 5; batch += 1) await post(20);
   await last();
   await sees(rowOf(list, lease), "In progress");
-  // From here on everything comes over the one socket.
+  // From here on everything comes over the one socket; what time it is there each connection asks once.
   const asked = [];
-  for (const page of [list, talk]) page.on("request", (request) => asked.push(request.url()));
+  const clocks = [];
+  for (const page of [list, talk]) page.on("request", (request) => (request.url().endsWith("/livez") ? clocks : asked).push(request.url()));
   const sockets = [];
   for (const page of pages) page.on("websocket", (socket) => sockets.push(socket.url()));
 
@@ -84,6 +85,7 @@ scenario("a server that is killed and comes back leaves no gap in what open page
   await sees(rowOf(list, lease), "Completed");
   for (const page of [talk, logs]) await sees(page, "Completed");
   assert.deepEqual(asked, [], "nothing is polled");
+  assert.ok(clocks.length <= 2, "a connection asks once what time it is");
   assert.deepEqual([...new Set(sockets)], [`${server.pages.replace("http", "ws")}/v1/ws`]);
   assert.deepEqual(pages.map((page) => page.loads), [1, 1, 1], "nothing was loaded anew");
 });
@@ -105,4 +107,25 @@ scenario("a page that is opened while the server is away says so, and fills itse
   await server.start();
   await page.getByRole("heading", { level: 1, name: "long job" }).waitFor({ timeout: BACK_MS });
   await sees(page, "In progress");
+});
+
+scenario("a page whose code cannot be loaded says so, leaves the rest alone, and is there once the server is back", async ({ open, server, expect }) => {
+  expect(/console: WebSocket connection to .* failed/, /ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|ERR_INTERNET_DISCONNECTED/, /console: NotLoaded/);
+  const lease = await server.begin({ name: "long job" });
+  const page = await open("/");
+  await rowOf(page, lease).waitFor();
+  await server.kill();
+  await page.context().setOffline(true);
+  await page.keyboard.press("?");
+  await sees(page, "This part of the page could not be loaded");
+  await rowOf(page, lease).waitFor();
+  await page.keyboard.press("g");
+  await page.keyboard.press("q");
+  await sees(page.getByRole("main"), "this is tried again by itself");
+  await server.start();
+  await page.context().setOffline(false);
+  await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor({ timeout: BACK_MS });
+  await page.keyboard.press("Escape");
+  await page.getByRole("heading", { level: 1, name: "Queues" }).waitFor();
+  assert.equal(page.loads, 1, "nothing was loaded anew");
 });

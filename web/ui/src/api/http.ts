@@ -49,12 +49,26 @@ function isProblem(body: unknown): body is Problem {
 
 export type RequestOptions = { headers?: Readonly<Record<string, string>>; signal?: AbortSignal };
 
+/** `fetch`, which also learns from the answer what time it is at the server. */
+async function timed(path: string, init: RequestInit): Promise<Response> {
+  const asked = Date.now();
+  const response = await fetch(path, init);
+  const date = Date.parse(response.headers.get("date") ?? "");
+  if (!Number.isNaN(date)) learnServerTime(date, asked, Date.now());
+  return response;
+}
+
+/** Learns what time it is at the server, and nothing else. */
+export async function learnTimeOf(path: string, signal: AbortSignal): Promise<void> {
+  await timed(path, { method: "HEAD", cache: "no-store", credentials: "same-origin", signal });
+}
+
 async function request<T>(method: string, path: string, body: unknown, options: RequestOptions = {}): Promise<T> {
   const headers: Record<string, string> = { accept: "application/json", ...options.headers };
   if (body !== undefined) headers["content-type"] = "application/json";
   let response: Response;
   try {
-    response = await fetch(path, {
+    response = await timed(path, {
       method,
       headers,
       body: body === undefined ? null : JSON.stringify(body),
@@ -66,9 +80,6 @@ async function request<T>(method: string, path: string, body: unknown, options: 
     const detail = "The server could not be reached. Is it running, and is the network up?";
     throw new ApiError(localProblem("unreachable", "No answer", detail));
   }
-  const date = Date.parse(response.headers.get("date") ?? "");
-  // It has whole seconds: on average half of one has passed.
-  if (!Number.isNaN(date)) learnServerTime(date + 500);
   const text = await response.text();
   let parsed: unknown;
   try {

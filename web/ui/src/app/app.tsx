@@ -1,22 +1,24 @@
 // The shell: where to go, how the connection is, and the page.
 
-import { lazy, Suspense, useEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState, type SyntheticEvent } from "react";
 import { Link, useLocation } from "wouter";
 
 import { useStatus } from "../live/context";
-import { IconButton, icons, Toasts } from "../ui";
+import { IconButton, icons, later, Toasts } from "../ui";
 import { ConnectionBanner } from "./banner";
-import { useShortcuts } from "./keys";
-import { Routes } from "./routes";
+import { PageBoundary } from "./boundary";
+import { useServerClock } from "./clock";
+import { bound, useShortcuts } from "./keys";
+import { preload, Routes } from "./routes";
 import { applyTheme, storedTheme, type Theme } from "./theme";
 
-const HelpDialog = lazy(() => import("./help"));
+const HelpDialog = later(() => import("./help"));
 
 const PLACES = [
-  { href: "/", label: "Executions", icon: icons.list, key: "e", under: "/executions" },
-  { href: "/queues", label: "Queues", icon: icons.queue, key: "q", under: "/queues" },
-  { href: "/runners", label: "Runners", icon: icons.runner, key: "r", under: "/runners" },
-  { href: "/supervisor", label: "Supervisor", icon: icons.pulse, key: "s", under: "/supervisor" },
+  { href: "/", label: "Executions", icon: icons.list, under: "/executions" },
+  { href: "/queues", label: "Queues", icon: icons.queue, under: "/queues" },
+  { href: "/runners", label: "Runners", icon: icons.runner, under: "/runners" },
+  { href: "/supervisor", label: "Supervisor", icon: icons.pulse, under: "/supervisor" },
 ] as const;
 
 const NEXT_THEME: Readonly<Record<Theme, Theme>> = { auto: "light", light: "dark", dark: "auto" };
@@ -35,20 +37,27 @@ export function App() {
     if (document.activeElement === document.body) document.getElementById("content")?.focus({ preventScroll: true });
   }, [location]);
   const nextTheme = () => setTheme((before) => NEXT_THEME[before]);
-  useShortcuts({
-    ...Object.fromEntries(PLACES.map((place) => [`g ${place.key}`, () => navigate(place.href)])),
-    "?": () => setHelp(true),
-    t: nextTheme,
-    "/": () => {
-      const search = document.querySelector<HTMLElement>("main input[type=search]");
-      if (search) search.focus();
-      else navigate("/?focus=search");
-    },
-    c: () => navigate("/?create"),
-  }, true);
+  useServerClock();
+  useShortcuts(
+    bound("anywhere", {
+      executions: () => navigate("/"),
+      queues: () => navigate("/queues"),
+      runners: () => navigate("/runners"),
+      supervisor: () => navigate("/supervisor"),
+      help: () => setHelp(true),
+      theme: nextTheme,
+      search: () => {
+        const search = document.querySelector<HTMLElement>("main input[type=search]");
+        if (search) search.focus();
+        else navigate("/?focus=search");
+      },
+      create: () => navigate("/?create"),
+    }),
+    true,
+  );
   return (
     <Toasts>
-      <div className="shell">
+      <div className="shell" onPointerOver={preloadLink} onFocus={preloadLink}>
         <a
           className="skip"
           href="#content"
@@ -88,11 +97,21 @@ export function App() {
         <ConnectionBanner />
         <main id="content" tabIndex={-1}>
           <Routes />
+          {help && (
+            <PageBoundary>
+              <HelpDialog onClose={() => setHelp(false)} />
+            </PageBoundary>
+          )}
         </main>
       </div>
-      <Suspense fallback={null}>{help && <HelpDialog onClose={() => setHelp(false)} />}</Suspense>
     </Toasts>
   );
+}
+
+/** Who points at a link or goes to it with Tab may open it next. */
+function preloadLink({ target }: SyntheticEvent) {
+  const link = target instanceof Element ? target.closest("a") : null;
+  if (link?.origin === location.origin) preload(link.pathname);
 }
 
 function LiveDot() {

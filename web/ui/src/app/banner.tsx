@@ -3,7 +3,7 @@
 import { useEffect, useState } from "react";
 
 import { useLive, useStatus } from "../live/context";
-import { Button, icons, safeText, Time, useClock } from "../ui";
+import { atServer, Button, icons, safeText, Time, useClock } from "../ui";
 
 /** A reconnect that is over sooner than this is not worth a word. */
 const PATIENCE_MS = 700;
@@ -29,7 +29,7 @@ export function ConnectionBanner() {
           {icons.offline}
           <p>
             <strong>{status.state === "offline" ? "This machine is offline." : "Reconnecting to the server."}</strong>{" "}
-            What you see is as of <Time at={new Date(status.since).toISOString()} />
+            What you see is as of <Time at={new Date(atServer(status.since)).toISOString()} />
             {status.why ? `: ${safeText(status.why)}` : ""}. Nothing is lost: it goes on from there.
           </p>
           <NextTry at={status.retryAt} />

@@ -1,52 +1,52 @@
 // Every shortcut, on `?`.
 
-import { Dialog } from "../ui";
+import { Fragment } from "react";
 
-const GROUPS: readonly { title: string; keys: readonly (readonly [string, string])[] }[] = [
-  {
-    title: "Anywhere",
-    keys: [
-      ["g e", "Executions"],
-      ["g q", "Queues"],
-      ["g r", "Runners"],
-      ["g s", "Supervisor"],
-      ["/", "Search"],
-      ["c", "Create an execution"],
-      ["t", "Light, dark, or as the system"],
-      ["?", "This help"],
-    ],
-  },
-  {
-    title: "In the list",
-    keys: [
-      ["j k", "Next, previous (arrows, too)"],
-      ["Enter", "Open"],
-      ["x", "Select"],
-      ["Shift x", "Select up to here"],
-      ["Escape", "Clear the selection"],
-      ["Home End", "First, last"],
-    ],
-  },
-];
+import { Dialog } from "../ui";
+import { KEYS } from "./key-table";
+
+/** What stands on the keys. */
+const CAPS: Readonly<Record<string, readonly string[]>> = {
+  ArrowDown: ["↓"],
+  ArrowUp: ["↑"],
+  ArrowLeft: ["←"],
+  ArrowRight: ["→"],
+  Escape: ["Esc"],
+  PageDown: ["Page ↓"],
+  PageUp: ["Page ↑"],
+  X: ["Shift", "x"],
+};
+
+function Caps({ of }: { of: string }) {
+  return of.split(" ").map((key, at) => (
+    <Fragment key={key}>
+      {at > 0 && <span className="muted">then</span>}
+      {(CAPS[key] ?? [key]).map((cap) => (
+        <kbd key={cap} className="kbd">
+          {cap}
+        </kbd>
+      ))}
+    </Fragment>
+  ));
+}
 
 export default function HelpDialog({ onClose }: { onClose: () => void }) {
   return (
-    <Dialog title="Keyboard shortcuts" onClose={onClose}>
-      <div className="help">
-        {GROUPS.map((group) => (
-          <section key={group.title}>
-            <h3>{group.title}</h3>
+    <Dialog title="Keyboard shortcuts" size="large" onClose={onClose}>
+      {/* Where it does not all fit, the arrows scroll it. */}
+      <div className="help" role="region" aria-label="All shortcuts" tabIndex={0} data-autofocus>
+        {Object.entries(KEYS).map(([place, { title, does }]) => (
+          <section key={place}>
+            <h3>{title}</h3>
             <dl>
-              {group.keys.map(([keys, what]) => (
-                <div key={keys}>
+              {Object.values<{ keys: readonly string[]; words: string }>(does).map(({ keys, words }) => (
+                <div key={words}>
                   <dt>
-                    {keys.split(" ").map((key) => (
-                      <kbd key={key} className="kbd">
-                        {key}
-                      </kbd>
+                    {keys.map((key) => (
+                      <Caps key={key} of={key} />
                     ))}
                   </dt>
-                  <dd>{what}</dd>
+                  <dd>{words}</dd>
                 </div>
               ))}
             </dl>

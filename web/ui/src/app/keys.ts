@@ -1,16 +1,33 @@
 // Keyboard shortcuts: single keys, and `g` followed by another. They are off while text is typed, while a
-// dialog or panel is open, and with a modifier, which belongs to the browser. What was added last is asked first.
+// dialog or panel is open, and with a modifier, which belongs to the browser. What was added last is asked
+// first. Which there are is said in key-table.ts.
 
 import { useEffect, useRef } from "react";
 
-/** Keys are as in `KeyboardEvent.key`; sequences are spelled `g e`. */
-export type Shortcuts = Readonly<Record<string, (event: KeyboardEvent) => void>>;
+import { KEYS, type Action, type Key, type Place } from "./key-table";
+
+type Does = () => void;
+/** Of keys that help tells of. */
+export type Shortcuts = Readonly<Partial<Record<Key, Does>>>;
+/** By `KeyboardEvent.key`. */
+type Bound = Readonly<Record<string, Does | undefined>>;
 
 /** How long after `g` the second key may come. */
 const SEQUENCE_MS = 1_200;
 
-const stack: { current: Shortcuts }[] = [];
+const stack: { current: Bound }[] = [];
 let first: { key: string; at: number } | undefined;
+
+/** The keys of a place and what they do: all that its table has. */
+export function bound<P extends Place>(place: P, does: Readonly<Record<Action<P>, Does>>): Bound {
+  const actions = Object.keys(does) as Action<P>[];
+  return Object.fromEntries(actions.flatMap((action) => keysOf(place, action).map((key) => [key, does[action]])));
+}
+
+function keysOf<P extends Place>(place: P, action: Action<P>): readonly string[] {
+  const table: Readonly<Record<string, { keys: readonly string[] }>> = KEYS[place].does;
+  return table[action]?.keys ?? [];
+}
 
 function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
@@ -35,7 +52,7 @@ function onKey(event: KeyboardEvent): void {
     const of = key === undefined ? undefined : stack.findLast((each) => each.current[key]);
     if (key === undefined || !of) continue;
     event.preventDefault();
-    of.current[key]?.(event);
+    of.current[key]?.();
     return;
   }
   if (event.key === "g") first = { key: "g", at: Date.now() };
@@ -46,7 +63,7 @@ function onKey(event: KeyboardEvent): void {
  * shell, whose effects run after those of the page in it: everything else is asked before it.
  */
 export function useShortcuts(shortcuts: Shortcuts, beneath = false): void {
-  const held = useRef(shortcuts);
+  const held = useRef<Bound>(shortcuts);
   useEffect(() => {
     held.current = shortcuts;
   });

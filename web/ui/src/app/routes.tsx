@@ -1,18 +1,33 @@
-// Which page is at which path. All but the list are loaded when they are first opened.
+// Which page is at which path. All but the list are loaded when they are first opened, or when a link to
+// them is pointed at.
 
-import { lazy, Suspense, type ReactNode } from "react";
+import { useEffect } from "react";
 import { Link, Route, Switch } from "wouter";
 
 import { ExecutionsPage } from "../executions/page";
-import { EmptyState, Skeleton } from "../ui";
+import { EmptyState, later, Patient, Skeleton } from "../ui";
 import { PageBoundary } from "./boundary";
 
-const ExecutionPage = lazy(() => import("../execution/page"));
-const QueuesPage = lazy(() => import("../operations/queues"));
-const QueuePage = lazy(() => import("../operations/queue"));
-const RunnersPage = lazy(() => import("../operations/runners"));
-const RunnerPage = lazy(() => import("../operations/runner"));
-const SupervisorPage = lazy(() => import("../operations/supervisor"));
+const ExecutionPage = later(() => import("../execution/page"), <Loading />);
+const QueuesPage = later(() => import("../operations/queues"), <Loading />);
+const QueuePage = later(() => import("../operations/queue"), <Loading />);
+const RunnersPage = later(() => import("../operations/runners"), <Loading />);
+const RunnerPage = later(() => import("../operations/runner"), <Loading />);
+const SupervisorPage = later(() => import("../operations/supervisor"), <Loading />);
+
+const LOADED_LATER = [
+  { path: /^\/executions\/./, page: ExecutionPage },
+  { path: /^\/queues$/, page: QueuesPage },
+  { path: /^\/queues\/./, page: QueuePage },
+  { path: /^\/runners$/, page: RunnersPage },
+  { path: /^\/runners\/./, page: RunnerPage },
+  { path: /^\/supervisor$/, page: SupervisorPage },
+];
+
+/** Loads the code of the page at a path ahead. */
+export function preload(path: string): void {
+  LOADED_LATER.find((each) => each.path.test(path))?.page.load();
+}
 
 /** A part of the address, as text: the router leaves characters escaped that have a meaning in addresses. */
 function text(part: string): string {
@@ -23,72 +38,76 @@ function text(part: string): string {
   }
 }
 
-function Page({ children }: { children: ReactNode }) {
-  return (
-    <PageBoundary>
-      <Suspense fallback={<Loading />}>{children}</Suspense>
-    </PageBoundary>
-  );
-}
-
 function Loading() {
   return (
     <div className="page-loading" role="status">
       <span className="visually-hidden">Loading the page</span>
-      <Skeleton width="30%" />
-      <Skeleton lines={5} />
+      <Patient>
+        <Skeleton width="30%" />
+        <Skeleton lines={5} />
+      </Patient>
     </div>
   );
 }
 
+function NoPage() {
+  useEffect(() => {
+    document.title = "No page here · Heartline";
+  }, []);
+  return (
+    <EmptyState title="There is no page here" action={<Link href="/">Go to the executions</Link>}>
+      <p className="muted">The address leads nowhere in this version of the dashboard.</p>
+    </EmptyState>
+  );
+}
+
+/** The keys keep what broke on one page from being shown on the next. */
 export function Routes() {
   return (
     <Switch>
       <Route path="/">
-        <Page>
+        <PageBoundary key="executions">
           <ExecutionsPage />
-        </Page>
+        </PageBoundary>
       </Route>
       <Route path="/executions/:id">
         {({ id }) => (
-          <Page key={id}>
+          <PageBoundary key={id}>
             <ExecutionPage id={text(id)} />
-          </Page>
+          </PageBoundary>
         )}
       </Route>
       <Route path="/queues">
-        <Page>
+        <PageBoundary key="queues">
           <QueuesPage />
-        </Page>
+        </PageBoundary>
       </Route>
       <Route path="/queues/:name">
         {({ name }) => (
-          <Page key={name}>
+          <PageBoundary key={name}>
             <QueuePage name={text(name)} />
-          </Page>
+          </PageBoundary>
         )}
       </Route>
       <Route path="/runners">
-        <Page>
+        <PageBoundary key="runners">
           <RunnersPage />
-        </Page>
+        </PageBoundary>
       </Route>
       <Route path="/runners/:id">
         {({ id }) => (
-          <Page key={id}>
+          <PageBoundary key={id}>
             <RunnerPage id={text(id)} />
-          </Page>
+          </PageBoundary>
         )}
       </Route>
       <Route path="/supervisor">
-        <Page>
+        <PageBoundary key="supervisor">
           <SupervisorPage />
-        </Page>
+        </PageBoundary>
       </Route>
       <Route>
-        <EmptyState title="There is no page here" action={<Link href="/">Go to the executions</Link>}>
-          <p className="muted">The address leads nowhere in this version of the dashboard.</p>
-        </EmptyState>
+        <NoPage />
       </Route>
     </Switch>
   );

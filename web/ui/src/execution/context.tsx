@@ -6,7 +6,7 @@ import { createContext, useCallback, useContext, useSyncExternalStore } from "re
 import type { Execution } from "../api/types";
 import { EXECUTION, type Model } from "./model/model";
 import type { EventPages } from "./model/pages";
-import type { ExecutionStore } from "./store";
+import { STATUS, type ExecutionStore } from "./store";
 
 export interface Shown {
   store: ExecutionStore;
@@ -35,6 +35,13 @@ export function useVersion(key: string): number {
   const { store } = useShown();
   const subscribe = useCallback((listener: () => void) => store.subscribe(key, listener), [store, key]);
   return useSyncExternalStore(subscribe, () => store.version(key));
+}
+
+/** Whether more is on its way that was there before: then nothing is known to be missing. */
+export function useReading(): boolean {
+  useVersion(STATUS);
+  const { store } = useShown();
+  return store.past === "reading" || store.lag !== undefined;
 }
 
 /** The execution without its content. */

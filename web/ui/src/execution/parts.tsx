@@ -3,9 +3,9 @@
 import { memo, useState, type MouseEvent, type ReactElement, type ReactNode } from "react";
 import { Link } from "wouter";
 
-import { Badge, Button, Command, exactTime, formatDuration, icons, Json, safeText, textOf, type Tone } from "../ui";
+import { Badge, Button, Command, exactTime, formatDuration, icons, Json, safeText, Skeleton, textOf, type Tone } from "../ui";
 import { useShown } from "./context";
-import { pieces, type Piece } from "./model/prose";
+import { adviceRows, pieces, type Piece } from "./model/prose";
 
 /** A link to an event of this execution; with its modifiers it opens as links do. */
 export function EventLink({ seq, children, className }: { seq: number; children?: ReactNode; className?: string }) {
@@ -37,16 +37,17 @@ export function Prose({ text }: { text: string }) {
 export function Advice({ text }: { text: string }) {
   return (
     <>
-      {pieces(text).map((piece, at) => {
-        if (piece.kind === "command") return <Command key={at} text={safeText(piece.text)} />;
-        // Between two commands stands what joined them in the sentence.
-        const words = at === 0 ? piece.text : piece.text.replace(/^[;,.)\s]+(?:or )?/, "");
-        return words.trim() === "" ? null : (
+      {adviceRows(text).map((row, at) =>
+        row.kind === "command" ? (
+          <Command key={at} text={safeText(row.text)} />
+        ) : (
           <bdi key={at} className="outside-text x-prose">
-            <Shown piece={{ ...piece, text: words }} />
+            {row.pieces.map((piece, index) => (
+              <Shown key={index} piece={piece} />
+            ))}
           </bdi>
-        );
-      })}
+        ),
+      )}
     </>
   );
 }
@@ -54,7 +55,7 @@ export function Advice({ text }: { text: string }) {
 function Shown({ piece }: { piece: Piece }) {
   switch (piece.kind) {
     case "time":
-      return <ClockTime at={piece.text} />;
+      return <ClockTime at={piece.text} dated />;
     case "command":
       return <code>{safeText(piece.text)}</code>;
     case "execution":
@@ -70,12 +71,15 @@ function Shown({ piece }: { piece: Piece }) {
 
 const clockFormat = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
-/** The time of day, the whole instant on hover. */
-export const ClockTime = memo(function ClockTime({ at }: { at: string }) {
+const dayFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+/** The time of day, the whole instant on hover; `dated` has the day as well where it is not today. */
+export const ClockTime = memo(function ClockTime({ at, dated = false }: { at: string; dated?: boolean }) {
   const time = Date.parse(at);
+  const away = dated && new Date(time).toDateString() !== new Date().toDateString();
   return (
     <time className="num" dateTime={at} title={exactTime(at)}>
-      {Number.isNaN(time) ? at : clockFormat.format(time)}
+      {Number.isNaN(time) ? at : (away ? dayFormat : clockFormat).format(time)}
     </time>
   );
 });
@@ -182,6 +186,16 @@ export function Fold({ at, seq, children }: { at: string; seq: number; children:
       <span className="x-when">
         <ClockTime at={at} /> <EventLink seq={seq} />
       </span>
+    </div>
+  );
+}
+
+/** Stands where something will, or what says that there is nothing: neither is known yet. */
+export function Reading({ what, lines = 3 }: { what: string; lines?: number }) {
+  return (
+    <div className="x-reading" role="status">
+      <span className="muted">Reading {what}…</span>
+      <Skeleton lines={lines} />
     </div>
   );
 }

@@ -31,7 +31,8 @@ export function Shell({ store, model, pages }: { store: ExecutionStore; model: M
   const [path, navigate] = useLocation();
   const search = useSearch();
   const asked = useMemo(() => new URLSearchParams(search), [search]);
-  const event = Number(asked.get("event")) || undefined;
+  const named = Number(asked.get("event"));
+  const event = Number.isSafeInteger(named) && named > 0 ? named : undefined;
   const tab = TABS.find((each) => each.key === asked.get("tab"))?.key ?? (event ? "events" : firstTab(model));
 
   const go = useCallback(

@@ -28,8 +28,8 @@ export class ExecutionStore {
   status: StoreStatus = { state: "loading" };
   /** How far behind what is shown is, while the server reads from disk. */
   lag: { at: number; head: number } | undefined;
-  /** Whether the log before the snapshot has too many lifecycle events to show them all. */
-  lifecycleCut = false;
+  /** What is known of the lifecycle before the snapshot; cut where it is too long to show all of it. */
+  past: "reading" | "read" | "cut" | "failed" = "reading";
   private readonly listeners = new Map<string, Set<Listener>>();
   private readonly versions = new Map<string, number>();
   private readonly taps = new Set<(events: readonly HeartlineEvent[]) => void>();
@@ -97,6 +97,7 @@ export class ExecutionStore {
   private begin(execution: ExecutionWithState, seq: number): void {
     const model = new Model(execution, seq);
     model.take();
+    this.past = "reading";
     this.set({ state: "ready", model, pages: new EventPages(this.page, seq) });
     void this.fillIn(model);
   }
@@ -116,7 +117,7 @@ export class ExecutionStore {
     const current = () => !signal.aborted && this.status.state === "ready" && this.status.model === model;
     try {
       if (!isFinal(model.execution.phase)) {
-        const tail = await this.page(Math.max(0, model.base - TAIL), TAIL, signal);
+        const tail = await this.page(Math.max(0, model.base - TAIL), TAIL);
         if (!current()) return;
         model.fill(tail.events);
         this.changed(model);
@@ -132,22 +133,20 @@ export class ExecutionStore {
         model.fill(page.events);
         this.changed(model);
         after = page.events.at(-1)?.seq ?? model.base;
-        if (page.events.length === 0 || after >= model.base || page.events.length < LIFECYCLE_PAGE) return;
+        if (page.events.length === 0 || after >= model.base || page.events.length < LIFECYCLE_PAGE)
+          return this.setPast("read");
       }
-      this.lifecycleCut = true;
-      this.notify(STATUS);
+      this.setPast("cut");
     } catch (error) {
       // The page stands without it; attempts of long ago are then not in the timeline.
-      if (current()) console.warn("the lifecycle could not be read", problemOf(error));
+      if (!current()) return;
+      console.warn("the lifecycle could not be read", problemOf(error));
+      this.setPast("failed");
     }
   }
 
-  private readonly page = (after: number, limit: number, signal?: AbortSignal): Promise<EventPage> =>
-    api.get<EventPage>(
-      executionPath(this.id, "events"),
-      { after, limit },
-      { signal: signal ?? this.controller.signal },
-    );
+  private readonly page = (after: number, limit: number): Promise<EventPage> =>
+    api.get<EventPage>(executionPath(this.id, "events"), { after, limit }, { signal: this.controller.signal });
 
   private changed(model: Model): void {
     for (const key of model.take()) this.notify(key);
@@ -158,6 +157,11 @@ export class ExecutionStore {
     this.lag = undefined;
     this.notify(STATUS);
     this.notify(EXECUTION);
+  }
+
+  private setPast(past: ExecutionStore["past"]): void {
+    this.past = past;
+    this.notify(STATUS);
   }
 
   private setLag(lag: ExecutionStore["lag"]): void {

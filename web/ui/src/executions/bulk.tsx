@@ -103,7 +103,7 @@ export default function BulkDialog({
           {others > 0 && (
             <p className="muted">
               {count(others, "other")} of the selection {others === 1 ? "is" : "are"} left out:{" "}
-              {action === "cancel" ? "they have ended already." : "they are still live."}
+              {left(others, action)}
             </p>
           )}
         </form>
@@ -154,4 +154,9 @@ function Results({
       )}
     </div>
   );
+}
+
+function left(others: number, action: BulkAction): string {
+  const [they, have, are] = others === 1 ? ["it", "has", "is"] : ["they", "have", "are"];
+  return action === "cancel" ? `${they} ${have} ended already.` : `${they} ${are} still live.`;
 }

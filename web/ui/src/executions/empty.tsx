@@ -1,6 +1,6 @@
 // What the list says when it has no rows: how to begin, or why nothing matches.
 
-import { Button, Command, EmptyState, icons } from "../ui";
+import { Button, Command, count, EmptyState, icons } from "../ui";
 
 export function FirstExecution({ onCreate }: { onCreate: () => void }) {
   const server = location.origin;
@@ -22,9 +22,24 @@ export function FirstExecution({ onCreate }: { onCreate: () => void }) {
   );
 }
 
-export function NoMatch({ only, onClear }: { only?: string | undefined; onClear: () => void }) {
+interface NoMatchProps {
+  /** The phase, where nothing else is asked for. */
+  only: string | undefined;
+  /** So many match the rest, in other phases. */
+  others: number;
+  onPhases: () => void;
+  onClear: () => void;
+}
+
+export function NoMatch({ only, others, onPhases, onClear }: NoMatchProps) {
+  const action = (
+    <div className="empty-actions">
+      {others > 0 && !only && <Button onClick={onPhases}>Show {count(others, "execution")} in other phases</Button>}
+      <Button onClick={onClear}>Clear all filters</Button>
+    </div>
+  );
   return (
-    <EmptyState title={only ? `Nothing is ${only.toLowerCase()} here` : "Nothing matches"} action={<Button onClick={onClear}>Clear all filters</Button>}>
+    <EmptyState title={only ? `Nothing is ${only.toLowerCase()} here` : "Nothing matches"} action={action}>
       <p className="muted">An execution that comes to match is shown at once, without a reload.</p>
     </EmptyState>
   );

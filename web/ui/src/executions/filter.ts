@@ -19,6 +19,7 @@ export const FILTER_KEYS: readonly FilterKey[] = [
   "label",
   "id_prefix",
   "parent",
+  "retry_of",
   "since",
   "until",
 ];
@@ -34,6 +35,7 @@ export const FILTER_WORDS: Readonly<Record<FilterKey, string>> = {
   label: "label",
   id_prefix: "id starts with",
   parent: "parent",
+  retry_of: "retry of",
   since: "created since",
   until: "created before",
 };
@@ -139,6 +141,7 @@ const TOKENS: Readonly<Record<string, FilterKey>> = {
   phase: "phase",
   id: "id_prefix",
   parent: "parent",
+  retry_of: "retry_of",
   since: "since",
   until: "until",
 };

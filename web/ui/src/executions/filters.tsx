@@ -1,12 +1,12 @@
 // The filters: phases with their counts, the rest in a panel, and what is set as chips.
 
-import { lazy, Suspense, type ReactNode } from "react";
+import type { ReactNode } from "react";
 
 import { PHASES, type Counts, type Phase } from "../api/types";
-import { Button, icons, IconButton, phaseIcons, phaseWord, plainWords, Popover, safeText, shortId } from "../ui";
+import { Button, icons, IconButton, later, phaseIcons, phaseWord, plainWords, Popover, safeText, shortId } from "../ui";
 import { FILTER_KEYS, FILTER_WORDS, without, type Filter, type FilterKey } from "./filter";
 
-const Panel = lazy(() => import("./filter-panel"));
+const Panel = later(() => import("./filter-panel"), <p className="muted">Loading…</p>);
 
 /** All phases and each of them, with how many there are. */
 export function PhaseFilter({
@@ -85,7 +85,7 @@ export function FilterChips({ filter, onChange }: { filter: Filter; onChange: (f
 
 function chipValue(key: FilterKey, value: string): string {
   if (key === "reason") return plainWords(value);
-  if (key === "parent") return shortId(value);
+  if (key === "parent" || key === "retry_of") return shortId(value);
   if ((key === "since" || key === "until") && value !== "today") {
     const time = Date.parse(value);
     return Number.isNaN(time) ? `${value} ago` : new Date(time).toLocaleString();
@@ -97,11 +97,7 @@ function chipValue(key: FilterKey, value: string): string {
 export function FilterPanel({ filter, onChange }: { filter: Filter; onChange: (filter: Filter) => void }) {
   return (
     <Popover label="Filter" title="Filters" icon={icons.filter}>
-      {() => (
-        <Suspense fallback={<p className="muted">Loading…</p>}>
-          <Panel filter={filter} onChange={onChange} />
-        </Suspense>
-      )}
+      {() => <Panel filter={filter} onChange={onChange} />}
     </Popover>
   );
 }

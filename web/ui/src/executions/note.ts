@@ -1,6 +1,7 @@
 // The second line of a row: what there is to say of an execution, by its phase.
 
 import type { Execution } from "../api/types";
+import { serverNow } from "../ui/clock";
 import { formatDuration, formatSpan } from "../ui/duration";
 import { plainWords } from "../ui/words";
 
@@ -45,7 +46,7 @@ export function noteOf(execution: Execution): Note {
     }
     case "pending": {
       if (error) return { lead: `attempt ${execution.attempt} failed`, text: error.message };
-      if (execution.start_at && Date.parse(execution.start_at) > Date.now()) {
+      if (execution.start_at && Date.parse(execution.start_at) > serverNow()) {
         return { at: { word: "due", time: execution.start_at } };
       }
       return { text: `in queue ${execution.queue}, to start within ${formatSpan(execution.timeouts.schedule_to_start)}` };

@@ -1,6 +1,6 @@
 // The list of executions: filters in the URL, counts, rows kept live, and what is done with several.
 
-import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useLocation, useSearch } from "wouter";
 
 import { isFinal, type Counts, type Execution } from "../api/types";
@@ -8,7 +8,7 @@ import { withQuery } from "../api/http";
 import { useShortcuts } from "../app/keys";
 import { useLive, useResource } from "../live/context";
 import type { Live } from "../live/socket";
-import { Button, count, ErrorState, icons, IconButton, phaseWord, Skeleton } from "../ui";
+import { Button, count, ErrorState, icons, IconButton, later, Patient, phaseWord, serverNow, Skeleton } from "../ui";
 import type { BulkAction } from "./bulk-run";
 import { FirstExecution, NoMatch } from "./empty";
 import { atTime, filterOfQuery, isEmpty, moves, queryOfFilter, without, type Filter } from "./filter";
@@ -21,20 +21,18 @@ import { ViewMenu } from "./viewmenu";
 
 import "./executions.css";
 
-const BulkDialog = lazy(() => import("./bulk"));
-const CreateDialog = lazy(() => import("./create"));
+const BulkDialog = later(() => import("./bulk"));
+const CreateDialog = later(() => import("./create"));
 
 /** A list whose end moves with the clock is asked for anew so often. */
 const MOVES_MS = 20_000;
-/** Before it is known that there is nothing, a placeholder would only flicker. */
-const PATIENCE_MS = 200;
 
 /** The list that was shown last: who comes back to it from one of its executions finds it as it was. */
 let kept: { live: Live; canonical: string; store: ListStore } | undefined;
 
 function storeFor(live: Live, canonical: string, filter: Filter): ListStore {
   if (kept?.live !== live || kept.canonical !== canonical) {
-    kept = { live, canonical, store: new ListStore(live, atTime(filter, new Date())) };
+    kept = { live, canonical, store: new ListStore(live, atTime(filter, new Date(serverNow()))) };
   }
   return kept.store;
 }
@@ -42,12 +40,12 @@ function storeFor(live: Live, canonical: string, filter: Filter): ListStore {
 /** The filter with its times as the server takes them, and the list that it makes. */
 function useList(canonical: string) {
   const live = useLive();
-  const [now, setNow] = useState(() => new Date());
+  const [now, setNow] = useState(() => new Date(serverNow()));
   const filter = useMemo(() => filterOfQuery(canonical), [canonical]);
   useEffect(() => {
-    setNow(new Date());
+    setNow(new Date(serverNow()));
     if (!moves(filter)) return;
-    const timer = setInterval(() => document.visibilityState === "visible" && setNow(new Date()), MOVES_MS);
+    const timer = setInterval(() => document.visibilityState === "visible" && setNow(new Date(serverNow())), MOVES_MS);
     return () => clearInterval(timer);
   }, [filter]);
   const resolved = useMemo(() => atTime(filter, now), [filter, now]);
@@ -154,6 +152,8 @@ export function ExecutionsPage() {
         ) : (
           <NoMatch
             only={filter.phase && isEmpty(without(filter, "phase")) ? phaseWord(filter.phase) : undefined}
+            others={filter.phase && shownCounts ? Object.values(shownCounts.counts).reduce((sum, each) => sum + each, 0) : 0}
+            onPhases={() => put(without(filter, "phase"))}
             onClear={() => to("")}
           />
         )
@@ -161,19 +161,17 @@ export function ExecutionsPage() {
         <FirstRows />
       )}
       {chosen.length > 0 && <BulkBar chosen={chosen} onAct={setBulk} onClear={() => setSelection(NONE)} />}
-      <Suspense fallback={null}>
-        {bulk && (
-          <BulkDialog
-            action={bulk}
-            executions={chosen}
-            onClose={(worked) => {
-              setBulk(undefined);
-              if (worked) setSelection(NONE);
-            }}
-          />
-        )}
-        {creating && <CreateDialog queue={filter.queue} onClose={() => to(canonical, true)} />}
-      </Suspense>
+      {bulk && (
+        <BulkDialog
+          action={bulk}
+          executions={chosen}
+          onClose={(worked) => {
+            setBulk(undefined);
+            if (worked) setSelection(NONE);
+          }}
+        />
+      )}
+      {creating && <CreateDialog queue={filter.queue} onClose={() => to(canonical, true)} />}
     </div>
   );
 }
@@ -215,15 +213,14 @@ function BulkBar({ chosen, onAct, onClear }: { chosen: readonly Execution[]; onA
 }
 
 function FirstRows() {
-  const [shown, setShown] = useState(false);
-  useEffect(() => {
-    const timer = setTimeout(() => setShown(true), PATIENCE_MS);
-    return () => clearTimeout(timer);
-  }, []);
   return (
     <div className="first-rows" role="status">
       <span className="visually-hidden">Loading executions</span>
-      {shown && Array.from({ length: 8 }, (_, row) => <Skeleton key={row} width={`${92 - row * 6}%`} />)}
+      <Patient>
+        {Array.from({ length: 8 }, (_, row) => (
+          <Skeleton key={row} width={`${92 - row * 6}%`} />
+        ))}
+      </Patient>
     </div>
   );
 }

@@ -4,7 +4,7 @@ import { useVirtualizer, type Range } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState, type MouseEvent } from "react";
 
 import type { Execution } from "../api/types";
-import { useShortcuts } from "../app/keys";
+import { bound, useShortcuts } from "../app/keys";
 import { Button, copyText, count, ErrorState, icons, useToast } from "../ui";
 import type { ListView, ReadingPlace } from "./list";
 import { indexOf } from "./model";
@@ -158,23 +158,23 @@ export function Table({ view, place, selection, onSelect, onSelectAll, onClear, 
   const shownIds = () => (start === 0 ? model.ids : model.ids.slice(start));
   const nextIndex = (by: number) => (cursorIndex < 0 ? firstSeen() : cursorIndex + by);
   const page = () => Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / height) - 2);
-  useShortcuts({
-    j: () => moveTo(nextIndex(1)),
-    k: () => moveTo(nextIndex(-1)),
-    ArrowDown: () => moveTo(nextIndex(1)),
-    ArrowUp: () => moveTo(nextIndex(-1)),
-    PageDown: () => moveTo(nextIndex(page())),
-    PageUp: () => moveTo(nextIndex(-page())),
-    Home: () => moveTo(0),
-    End: () => moveTo(total - 1),
-    Enter: () => cursorRow && onOpen(cursorRow.id),
-    x: () => cursorRow && onSelect(cursorRow.execution, false, shownIds()),
-    X: () => cursorRow && onSelect(cursorRow.execution, true, shownIds()),
-    Escape: () => {
-      if (selection.chosen.size > 0) onClear();
-      else setCursor(undefined);
-    },
-  });
+  useShortcuts(
+    bound("list", {
+      next: () => moveTo(nextIndex(1)),
+      previous: () => moveTo(nextIndex(-1)),
+      nextPage: () => moveTo(nextIndex(page())),
+      previousPage: () => moveTo(nextIndex(-page())),
+      first: () => moveTo(0),
+      last: () => moveTo(total - 1),
+      open: () => cursorRow && onOpen(cursorRow.id),
+      select: () => cursorRow && onSelect(cursorRow.execution, false, shownIds()),
+      selectTo: () => cursorRow && onSelect(cursorRow.execution, true, shownIds()),
+      clear: () => {
+        if (selection.chosen.size > 0) onClear();
+        else setCursor(undefined);
+      },
+    }),
+  );
 
   const items = virtual.getVirtualItems();
   const lastIndex = items.at(-1)?.index ?? 0;

@@ -1,11 +1,9 @@
 // The button of the views: those that come with the page, and one's own.
 
-import { lazy, Suspense } from "react";
-
-import { icons, Popover } from "../ui";
+import { icons, later, Popover } from "../ui";
 import { BUILT_IN, useViews } from "./views";
 
-const ViewList = lazy(() => import("./view-list"));
+const ViewList = later(() => import("./view-list"), <p className="muted">Loading…</p>);
 
 export function ViewMenu({ query, onChoose }: { query: string; onChoose: (query: string) => void }) {
   const own = useViews();
@@ -13,17 +11,15 @@ export function ViewMenu({ query, onChoose }: { query: string; onChoose: (query:
   return (
     <Popover label={here?.name ?? "Views"} title="Views" icon={icons.bookmark}>
       {(close) => (
-        <Suspense fallback={<p className="muted">Loading…</p>}>
-          <ViewList
-            own={own}
-            here={here}
-            query={query}
-            onChoose={(chosen) => {
-              close();
-              onChoose(chosen);
-            }}
-          />
-        </Suspense>
+        <ViewList
+          own={own}
+          here={here}
+          query={query}
+          onChoose={(chosen) => {
+            close();
+            onChoose(chosen);
+          }}
+        />
       )}
     </Popover>
   );

@@ -1,15 +1,16 @@
 // A chart over time with everything it shows in words as well: each line with its value now, its lowest
 // and its highest, and a table of the samples.
 
-import { lazy, Suspense, useState, type ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 
+import { later } from "../ui";
 import type { Measure } from "./measures";
 import { useRange, type Range } from "./range";
 import type { Series } from "./series";
 import { summary, thinned, told, type Values } from "./stats";
 import "./chart.css";
 
-const Plot = lazy(() => import("./plot"));
+const Plot = later(() => import("./plot"));
 
 export interface Line {
   label: string;
@@ -60,17 +61,15 @@ export function Chart({ title, about, times, lines, measure, range, group }: Cha
       </ul>
       <div className="ops-plot-place" role="img" aria-label={`${title}. ${words}.`}>
         {drawn ? (
-          <Suspense fallback={null}>
-            <Plot
-              times={times.map((each) => each / 1_000)}
-              lines={lines}
-              from={from / 1_000}
-              to={to / 1_000}
-              measure={measure}
-              group={group}
-              onPoint={setPointed}
-            />
-          </Suspense>
+          <Plot
+            times={times.map((each) => each / 1_000)}
+            lines={lines}
+            from={from / 1_000}
+            to={to / 1_000}
+            measure={measure}
+            group={group}
+            onPoint={setPointed}
+          />
         ) : (
           <p className="muted">{times.length > 2 ? "Nothing has been measured yet." : "Collecting samples: a line needs two."}</p>
         )}

@@ -122,7 +122,7 @@ function PauseDialog({ queue, onAnswer, onClose }: { queue: QueueView; onAnswer:
         </p>
         <Field label="Why" hint="Shown to whoever asks why nothing moves." error={wrong.reason}>
           {(control) => (
-            <input className="input" autoFocus value={reason} onChange={(event) => setReason(event.target.value)} {...control} />
+            <input className="input" data-autofocus value={reason} onChange={(event) => setReason(event.target.value)} {...control} />
           )}
         </Field>
         <Field label="Who" hint="Remembered in this browser." error={wrong.by}>

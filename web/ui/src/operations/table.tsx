@@ -5,7 +5,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 
-import { useShortcuts } from "../app/keys";
+import { bound, useShortcuts } from "../app/keys";
 import { icons } from "../ui";
 import type { Tone } from "./judge";
 import { held, sorted, toggled, type Sort, type Sortable } from "./order";
@@ -122,15 +122,16 @@ export function DataTable<T>({ label, rows, columns, name, href, sort, onSort, t
     const at = here();
     goTo(at === null ? inSight() : at + by);
   };
-  useShortcuts(walked ? { j: () => step(1), k: () => step(-1) } : {});
+  useShortcuts(walked ? bound("table", { next: () => step(1), previous: () => step(-1) }) : {});
   const onKey = (event: KeyboardEvent) => {
-    const keys: Record<string, () => void> = {
-      ArrowDown: () => step(1),
-      ArrowUp: () => step(-1),
-      Home: () => goTo(0),
-      End: () => goTo(shown.length - 1),
-    };
-    const does = event.altKey || event.ctrlKey || event.metaKey ? undefined : keys[event.key];
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const keys = bound("row", {
+      next: () => step(1),
+      previous: () => step(-1),
+      first: () => goTo(0),
+      last: () => goTo(shown.length - 1),
+    });
+    const does = keys[event.key];
     if (!does) return;
     event.preventDefault();
     does();

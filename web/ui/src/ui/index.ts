@@ -5,13 +5,14 @@ export { PhaseBadge, Badge, Button, IconButton, CopyButton, copyText, VisuallyHi
 export type { ButtonProps, IconButtonProps, Tone } from "./parts";
 export { Dialog } from "./dialog";
 export { Popover } from "./popover";
+export { later, NotLoaded, Patient, type Later } from "./later";
 export { Tabs, type Tab } from "./tabs";
 export { Field, Select, type FieldControl, type Option } from "./fields";
 export { Json } from "./json";
 export { Toasts, useToast } from "./toast";
 export { Time, Countdown, Elapsed, countdownText, exactTime } from "./time";
 export { formatAge, formatDuration, formatSpan, milliseconds } from "./duration";
-export { serverNow, useClock } from "./clock";
+export { atServer, serverNow, useClock } from "./clock";
 export { safeText, safeHref, textOf, Outside, SafeLink } from "./text";
 export { icons, phaseIcons } from "./icons";
 export { count, deadlineWord, phaseWord, plainWords, shortId } from "./words";

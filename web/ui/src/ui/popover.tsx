@@ -43,12 +43,16 @@ export function Popover({
       if (opens) requestAnimationFrame(place);
     };
     element.addEventListener("toggle", onToggle);
+    // What it holds may come later, or change.
+    const resized = new ResizeObserver(place);
     if (open) {
       place();
+      resized.observe(element);
       window.addEventListener("resize", place);
     }
     return () => {
       element.removeEventListener("toggle", onToggle);
+      resized.disconnect();
       window.removeEventListener("resize", place);
     };
   }, [open, align]);

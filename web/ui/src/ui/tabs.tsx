@@ -1,6 +1,10 @@
-// Tabs: one stop of the Tab key, arrows move between them.
+// Tabs: one stop of the Tab key, arrows move between them. Where they do not all fit, the selected one is
+// kept in sight.
 
-import { useId, useRef, type KeyboardEvent, type ReactNode } from "react";
+import { useEffect, useId, useRef, type KeyboardEvent, type ReactNode } from "react";
+
+/** So much of the next tab shows that there is one. */
+const PEEK = 24;
 
 export type Tab<Key extends string> = { key: Key; label: string; count?: number | undefined };
 
@@ -20,6 +24,16 @@ export function Tabs<Key extends string>({
 }) {
   const base = useId();
   const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const bar = list.current;
+    if (!bar) return;
+    const keep = () => showSelected(bar);
+    const resized = new ResizeObserver(keep);
+    // A count that grows pushes those after it.
+    for (const each of [bar, ...bar.children]) resized.observe(each);
+    keep();
+    return () => resized.disconnect();
+  }, [selected]);
   const move = (event: KeyboardEvent) => {
     const at = tabs.findIndex((tab) => tab.key === selected);
     const last = tabs.length - 1;
@@ -55,4 +69,13 @@ export function Tabs<Key extends string>({
       </div>
     </>
   );
+}
+
+/** Scrolls the bar and nothing around it. */
+function showSelected(bar: HTMLElement): void {
+  const tab = bar.querySelector("[aria-selected=true]")?.getBoundingClientRect();
+  const seen = bar.getBoundingClientRect();
+  if (!tab) return;
+  if (tab.left < seen.left) bar.scrollLeft -= seen.left - tab.left + PEEK;
+  else if (tab.right > seen.right) bar.scrollLeft += tab.right - seen.right + PEEK;
 }

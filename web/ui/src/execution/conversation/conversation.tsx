@@ -5,9 +5,10 @@ import { memo, useCallback, useEffect, useLayoutEffect, useRef, useState, type R
 
 import { isFinal } from "../../api/types";
 import { Button, count, EmptyState, icons } from "../../ui";
-import { useExecution, useShown, useVersion } from "../context";
+import { useExecution, useReading, useShown, useVersion } from "../context";
 import { useFollow } from "../follow";
 import { threadKey, type Entry } from "../model/entries";
+import { Reading } from "../parts";
 import { AgentCard, OrphanCard } from "./agent";
 import { CallCard } from "./call";
 import { MessageView } from "./message";
@@ -51,10 +52,11 @@ export function Conversation() {
         aria-label="Conversation"
       >
         <div className="x-thread" ref={content}>
-          {all.length === 0 && orphans.length === 0 ? <Nothing /> : <Thread owner="" depth={0} following={following} />}
+          <Thread owner="" depth={0} following={following} />
           {orphans.map((owner) => (
             <OrphanCard key={owner} id={owner} depth={0} Thread={Thread} />
           ))}
+          {orphans.length === 0 && all.every((entry) => entry.kind === "turn") && <Nothing />}
         </div>
       </div>
       {!following && (
@@ -148,15 +150,19 @@ const EntryView = memo(function EntryView({
   }
 });
 
+/** No word of its runner: there may be turns in its life all the same. */
 function Nothing() {
-  const { phase } = useExecution();
+  const { phase, attempt } = useExecution();
+  if (useReading()) return <Reading what="the conversation" />;
   return (
     <EmptyState title={isFinal(phase) ? "Nothing was said" : "Nothing was said yet"}>
-      <p className="muted">
-        {isFinal(phase)
-          ? "Its runner posted no messages and no tool calls. What it wrote is under Logs, all that happened under Events."
-          : "Messages, reasoning and tool calls are shown here as its runner posts them."}
-      </p>
+      <p className="muted">{whyNothing(isFinal(phase), attempt)}</p>
     </EmptyState>
   );
+}
+
+function whyNothing(over: boolean, attempt: number): string {
+  if (!over) return "Messages, reasoning and tool calls are shown here as its runner posts them.";
+  if (attempt === 0) return "No runner took it.";
+  return "Its runner posted no messages and no tool calls. What it wrote is under Logs, all that happened under Events.";
 }

@@ -2,13 +2,13 @@
 
 import { memo, type ReactElement } from "react";
 
-import { icons, plainWords, safeText } from "../../ui";
+import { formatSpan, icons, plainWords, safeText } from "../../ui";
 import { useVersion } from "../context";
 import type { Turn } from "../model/entries";
 import { took, type Step } from "../model/items";
 import { failure } from "../model/lifecycle";
 import { inner, number, own, text } from "../model/read";
-import { ClockTime, EventLink, StatusBadge, Took, Value } from "../parts";
+import { ClockTime, EventLink, Prose, StatusBadge, Took, Value } from "../parts";
 
 export const StepLine = memo(function StepLine({ step }: { step: Step }) {
   useVersion(step.key);
@@ -30,7 +30,7 @@ interface Said {
   text: string;
   /** From outside. */
   more?: string | undefined;
-  icon?: ReactElement;
+  icon: ReactElement;
   tone?: "bad" | "warn" | "good";
 }
 
@@ -39,14 +39,14 @@ export const TurnLine = memo(function TurnLine({ turn }: { turn: Turn }) {
   if (!said) return null;
   const answer = turn.type === "execution.resumed" ? own(turn.data, "input") : undefined;
   return (
-    <div className="x-line x-turn" data-tone={said.tone}>
+    <div className="x-turn" data-tone={said.tone}>
       {said.icon}
-      <span>
+      <span className="x-turn-what">
         {said.text}
         {said.more && (
           <>
             {": "}
-            <bdi className="outside-text">{safeText(said.more)}</bdi>
+            <Prose text={said.more} />
           </>
         )}
       </span>
@@ -67,14 +67,14 @@ function says({ type, data, attempt }: Turn): Said | undefined {
   const error = failure(data)?.message;
   switch (type) {
     case "execution.created":
-      return { text: "Created" };
+      return { text: "Created", icon: icons.plus };
     case "execution.started":
       return { text: `Attempt ${attempt}, with runner`, more: text(inner(data, "runner"), "id"), icon: icons.play };
     case "execution.attempt_failed":
       return { text: `Attempt ${attempt} failed, ${reason}`, more: error, icon: icons.warning, tone: "bad" };
     case "execution.retry_scheduled":
       return {
-        text: `Attempt ${number(data, "attempt") ?? attempt + 1} follows in ${text(data, "backoff") ?? "?"}`,
+        text: `Attempt ${number(data, "attempt") ?? attempt + 1} follows in ${formatSpan(text(data, "backoff"))}`,
         icon: icons.retry,
       };
     case "execution.waiting":
@@ -88,11 +88,11 @@ function says({ type, data, attempt }: Turn): Said | undefined {
     case "execution.cancel_requested":
       return { text: "Cancellation requested", more: text(data, "reason"), icon: icons.stop, tone: "warn" };
     case "execution.cancel_delivered":
-      return { text: "Cancellation delivered to the runner" };
+      return { text: "Cancellation delivered to the runner", icon: icons.check };
     case "execution.cancel_acknowledged":
-      return { text: "Cancellation acknowledged by the runner" };
+      return { text: "Cancellation acknowledged by the runner", icon: icons.check };
     case "execution.updated":
-      return { text: "Changed by a person" };
+      return { text: "Changed by a person", icon: icons.info };
     case "execution.completed":
       return { text: "Completed", icon: icons.check, tone: "good" };
     case "execution.failed":

@@ -8,10 +8,11 @@ import { problemOf } from "../../api/http";
 import { isFinal } from "../../api/types";
 import { useShortcuts } from "../../app/keys";
 import { Button, count, EmptyState, ErrorState, icons, Skeleton } from "../../ui";
-import { useExecution, useShown } from "../context";
+import { useExecution, useReading, useShown } from "../context";
 import { useFollow } from "../follow";
 import { eventMatches, GROUPS, isAll, type EventFilter, type Group } from "../model/events";
-import { Scan, type Picked } from "../model/scan";
+import { Scan, type Picked, type ScanStage } from "../model/scan";
+import { Reading } from "../parts";
 import { EventRow } from "./row";
 
 const ROW = 28;
@@ -36,6 +37,13 @@ export default function Events({ asked }: { asked: number | undefined }) {
   };
   const total = Math.max(0, pages.head - pages.oldest + 1);
   const shown = scan ? scan.picked.length : total;
+  const behind = useReading();
+  const stage = scan?.stage === "whole" && behind ? "reading" : scan?.stage;
+  const problem = scan?.problem ?? pages.problem;
+  const again = () => {
+    pages.forgive();
+    void scan?.run();
+  };
   return (
     <div className="x-pane x-events">
       <div className="x-bar">
@@ -63,19 +71,18 @@ export default function Events({ asked }: { asked: number | undefined }) {
         <GoTo />
         <span className="x-count muted num" role="status">
           {scan
-            ? `${count(shown, "event")} of ${total.toLocaleString("en-GB")}${scan.running ? ", still reading…" : ""}`
+            ? `${stage === "reading" ? "Reading… " : ""}${count(shown, "event")} of ${total.toLocaleString("en-GB")}${stage === "reading" ? " so far" : ""}`
             : count(total, "event")}
         </span>
       </div>
-      {pages.problem !== undefined && <ErrorState problem={problemOf(pages.problem)} />}
-      {scan && shown === 0 && !scan.running ? (
-        <EmptyState title="No event matches" action={<Button onClick={clear}>Show all events</Button>}>
-          <p className="muted">{scan.done ? "The whole log was read." : "Not all of the log was read yet."}</p>
-        </EmptyState>
+      {problem !== undefined && <ErrorState problem={problemOf(problem)} retry={again} />}
+      {asked !== undefined && <Missing seq={asked} />}
+      {stage !== undefined && shown === 0 ? (
+        <NoEvents stage={stage} clear={clear} />
       ) : (
         <List key={scan ? "filtered" : "all"} scan={scan} total={total} asked={asked} />
       )}
-      {scan && !scan.done && !scan.running && (
+      {scan && stage === "part" && (
         <p className="x-foot muted">
           Events before {scan.from.toLocaleString("en-GB")} are not read yet.{" "}
           <Button variant="quiet" onClick={() => void scan.run()}>
@@ -84,6 +91,37 @@ export default function Events({ asked }: { asked: number | undefined }) {
         </p>
       )}
     </div>
+  );
+}
+
+/** A link may name an event that there is not. */
+function Missing({ seq }: { seq: number }) {
+  const { pages } = useShown();
+  const { phase } = useExecution();
+  const { head, oldest } = pages;
+  if (seq >= oldest && seq <= head) return null;
+  const number = (of: number) => of.toLocaleString("en-GB");
+  const why =
+    seq < oldest
+      ? `it was removed, and the log begins at ${number(oldest)}.`
+      : isFinal(phase)
+        ? `the log ends at ${number(head)}.`
+        : `the newest is ${number(head)}. It is shown here once it comes.`;
+  return (
+    <p className="x-note" role="status">
+      There is no event {number(seq)}: {why}
+    </p>
+  );
+}
+
+function NoEvents({ stage, clear }: { stage: ScanStage; clear: () => void }) {
+  if (stage === "reading") return <Reading what="the log" />;
+  // What went wrong stands above.
+  if (stage === "failed") return null;
+  return (
+    <EmptyState title="No event matches" action={<Button onClick={clear}>Show all events</Button>}>
+      <p className="muted">{stage === "whole" ? "The whole log was read." : "Not all of the log was read yet."}</p>
+    </EmptyState>
   );
 }
 
@@ -169,23 +207,28 @@ function List({ scan, total, asked }: { scan: Scan<Picked> | undefined; total: n
   const items = virtual.getVirtualItems();
   const first = seqAt(items[0]?.index ?? 0);
   const last = seqAt(items.at(-1)?.index ?? 0);
+  const version = pages.snapshot();
   useEffect(() => {
     if (first !== undefined && last !== undefined && rows > 0) pages.want(first, last);
-  }, [pages, first, last, rows]);
+  }, [pages, first, last, rows, version]);
   useLayoutEffect(() => {
     if (following && rows > 0) virtual.scrollToIndex(rows - 1, { align: "end" });
   }, [virtual, following, rows]);
 
-  // Where the address names an event, it is brought into sight, once for each time it is named.
+  // Where the address names an event, it is brought into sight, once for each time it is named. A list that
+  // has just come may not scroll yet, so it is tried until the event is among what is drawn.
   const went = useRef<number>(undefined);
   useEffect(() => {
     if (asked === undefined || went.current === asked) return;
     const index = scan ? scan.picked.findIndex((each) => each.seq === asked) : asked - pages.oldest;
     if (index < 0 || index >= rows) return;
-    went.current = asked;
     setFollowing(false);
-    const visible = items.some((item) => item.index === index && item.start >= (virtual.scrollOffset ?? 0));
-    if (!visible) virtual.scrollToIndex(index, { align: "start" });
+    const top = (virtual.scrollOffset ?? 0) - 1;
+    if (!items.some((item) => item.index === index && item.start >= top)) {
+      virtual.scrollToIndex(index, { align: "start" });
+      return;
+    }
+    went.current = asked;
     bringIntoView(scroller.current);
   }, [asked, scan, rows, pages, virtual, items]);
   if (asked === undefined) went.current = undefined;

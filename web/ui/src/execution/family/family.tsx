@@ -1,14 +1,13 @@
 // Where it belongs: its parent and its children, what it is a retry of, and what was tried after it.
 
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { Link } from "wouter";
 
 import { api, executionPath, problemOf } from "../../api/http";
-import { isFinal, type Execution, type ExecutionPage, type Problem } from "../../api/types";
+import { isFinal, type Execution, type ListFilter, type Problem } from "../../api/types";
 import { useLive } from "../../live/context";
 import {
   Command,
-  count,
   EmptyState,
   ErrorState,
   PhaseBadge,
@@ -19,16 +18,22 @@ import {
   Time,
 } from "../../ui";
 import { useExecution } from "../context";
-import { Section } from "../parts";
+import { Reading, Section } from "../parts";
+import { childrenOf, NONE, NOT_KNOWN, Relatives, retriesOf, type Found } from "./relatives";
 
-const CHILDREN = 200;
-const RETRIES = 200;
+/** The newest of each kind that are listed. */
+const MOST = 200;
 
 export default function Family() {
-  const { id, name, created_at: created, parent_id: parent, retry_of: retryOf, phase } = useExecution();
-  const children = useChildren(id);
-  const retries = useRetries(id, name, created, isFinal(phase));
-  const alone = !parent && !retryOf && children.rows?.length === 0 && retries.rows?.length === 0;
+  const { id, parent_id: parent, retry_of: retryOf, phase } = useExecution();
+  const over = isFinal(phase);
+  const children = useRelatives(useMemo(() => childrenOf(id), [id]));
+  // Only what is over can be tried again.
+  const retries = useRelatives(useMemo(() => (over ? retriesOf(id) : undefined), [id, over]));
+  const related = Boolean(parent) || Boolean(retryOf);
+  const alone = !related && children.rows?.length === 0 && retries.rows?.length === 0;
+  const known = (found: Found) => found.rows !== undefined || found.problem !== undefined;
+  if (!related && !(known(children) && known(retries))) return <Reading what="its family" />;
   if (alone) {
     return (
       <EmptyState title="It stands alone">
@@ -54,99 +59,57 @@ export default function Family() {
           <One id={retryOf} />
         </Section>
       )}
-      <Section
-        title={`Children${children.rows?.length ? `: ${children.rows.length}${children.more ? " of more" : ""}` : ""}`}
-      >
+      <Section title={titleOf("Children", children)}>
         <Rows {...children} none="It has no children." />
-        {children.more && <p className="muted">These are the newest {count(CHILDREN, "child", "children")}.</p>}
       </Section>
-      <Section title="Tried again as">
-        <Rows
-          {...retries}
-          none={
-            retries.more
-              ? `None of the newest ${RETRIES} executions of this name is a retry of it.`
-              : "It was not tried again."
-          }
-        />
-      </Section>
+      {over && (
+        <Section title={titleOf("Tried again as", retries)}>
+          <Rows {...retries} none="It was not tried again." />
+        </Section>
+      )}
     </div>
   );
 }
 
-interface Found {
-  rows: readonly Execution[] | undefined;
-  problem: Problem | undefined;
-  more: boolean;
+function titleOf(title: string, { rows, more }: Found): string {
+  if (!rows?.length) return title;
+  return more ? `${title}: the newest ${rows.length}` : `${title}: ${rows.length}`;
 }
 
-const NOTHING: Found = { rows: undefined, problem: undefined, more: false };
-
-/** Live: a child that is created while the page is open appears. */
-function useChildren(parent: string): Found {
+/** Live: one that is created while the page is open appears. Without a filter there are none. */
+function useRelatives(filter: ListFilter | undefined): Found {
   const live = useLive();
-  const [found, setFound] = useState(NOTHING);
+  const [held, hold] = useState<{ filter: ListFilter | undefined; found: Found }>({ filter: undefined, found: NONE });
   useEffect(() => {
-    const rows = new Map<string, Execution>();
-    const show = (more?: boolean) =>
-      setFound((before) => ({
-        rows: [...rows.values()].sort((a, b) => (a.created_at < b.created_at ? 1 : -1)),
-        problem: undefined,
-        more: more ?? before.more,
-      }));
-    return live.list({ parent }, CHILDREN, {
-      onBegin: () => rows.clear(),
-      onChanges: (changes) => {
-        for (const change of changes) {
-          if (change.turn === "leave") rows.delete(change.id);
-          else rows.set(change.execution.id, change.execution);
-        }
-        show();
-      },
-      onListed: (next) => show(next !== null),
-      onProblem: (problem) => setFound({ rows: undefined, problem, more: false }),
+    if (!filter) return;
+    const relatives = new Relatives();
+    const show = () => hold({ filter, found: relatives.found() });
+    return live.list(filter, MOST, {
+      onBegin: () => (relatives.begin(), show()),
+      onChanges: (changes) => (relatives.take(changes), show()),
+      onListed: (next) => (relatives.end(next), show()),
+      onProblem: (problem) => (relatives.fail(problem), show()),
     });
-  }, [live, parent]);
-  return found;
-}
-
-/** A retry has the name of what it tries again, and came after it. */
-function useRetries(id: string, name: string, since: string, over: boolean): Found {
-  const [found, setFound] = useState(NOTHING);
-  useEffect(() => {
-    // Only what is over can be tried again.
-    if (!over) {
-      setFound({ ...NOTHING, rows: [] });
-      return;
-    }
-    const controller = new AbortController();
-    api
-      .get<ExecutionPage>("/v1/executions", { name, since, limit: RETRIES }, { signal: controller.signal })
-      .then((page) =>
-        setFound({
-          rows: page.executions.filter((each) => each.retry_of === id),
-          problem: undefined,
-          more: Boolean(page.next_cursor),
-        }),
-      )
-      .catch((error: unknown) => {
-        if (!controller.signal.aborted) setFound({ ...NOTHING, problem: problemOf(error) });
-      });
-    return () => controller.abort();
-  }, [id, name, since, over]);
-  return found;
+  }, [live, filter]);
+  // What was found for the filter before is not shown under this one.
+  if (!filter) return NONE;
+  return held.filter === filter ? held.found : NOT_KNOWN;
 }
 
 function Rows({ rows, problem, none }: Found & { none: string }) {
-  if (problem) return <ErrorState problem={problem} />;
-  if (!rows) return <Skeleton lines={2} />;
-  if (rows.length === 0) return <p className="muted">{none}</p>;
+  if (!rows && !problem) return <Skeleton lines={2} />;
   return (
-    <ul className="x-list">
-      {rows.map((execution) => (
-        <Row key={execution.id} execution={execution} />
-      ))}
-    </ul>
+    <>
+      {problem && <ErrorState problem={problem} />}
+      {rows?.length === 0 && !problem && <p className="muted">{none}</p>}
+      {rows && rows.length > 0 && (
+        <ul className="x-list">
+          {rows.map((execution) => (
+            <Row key={execution.id} execution={execution} />
+          ))}
+        </ul>
+      )}
+    </>
   );
 }
 

@@ -75,7 +75,7 @@ export function CancelDialog({ execution, onClose }: { execution: Execution; onC
               value={reason}
               maxLength={1024}
               onChange={(event) => setReason(event.target.value)}
-              autoFocus
+              data-autofocus
             />
           )}
         </Field>

@@ -34,10 +34,21 @@ export function Controls({ form, values, errors, onChange }: Props) {
     return <Ticks form={form} at={at} value={value} error={errors.get(at)} onChange={onChange} />;
   }
   const typed = typeof value === "string" ? value : "";
-  return (
+  const asked = (
     <Field label={labelOf(form)} hint={hintOf(form)} error={errors.get(at)}>
       {(control) => <One form={form} control={control} typed={typed} onChange={(next) => onChange(at, next)} />}
     </Field>
+  );
+  // That of the whole form stands below it.
+  if (form.kind !== "json" || form.path.length === 0) return asked;
+  return (
+    <div className="x-json-field">
+      {asked}
+      <details className="x-schema">
+        <summary>Its JSON Schema</summary>
+        <Json value={form.schema} />
+      </details>
+    </div>
   );
 }
 
@@ -188,16 +199,7 @@ function hintOf(form: Single) {
   const parts = [form.description && safeText(form.description)];
   if (form.kind === "list") parts.push("One on each line.");
   if (form.kind === "text" || form.kind === "list") parts.push(rulesInWords(form.rules));
-  const words = parts.filter(Boolean).join(" ");
-  if (form.kind === "json") {
-    return (
-      <>
-        {words}
-        <Json value={form.schema} open={1} />
-      </>
-    );
-  }
-  return words || undefined;
+  return parts.filter(Boolean).join(" ") || undefined;
 }
 
 function rulesInWords({ minimum, maximum, minLength, maxLength, pattern, format }: Rules): string {

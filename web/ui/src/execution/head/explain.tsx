@@ -1,7 +1,7 @@
 // Why a live execution is where it is, always in sight: the server's answer, what runs out next, what
 // can be done, and the two clocks.
 
-import { memo } from "react";
+import { memo, useState } from "react";
 
 import { isFinal, type Execution, type Explanation } from "../../api/types";
 import { useResource } from "../../live/context";
@@ -41,7 +41,7 @@ const TROUBLED: ReadonlySet<string> = new Set([
 export const Explain = memo(function Explain() {
   const execution = useExecution();
   const live = !isFinal(execution.phase);
-  const { data, problem, at } = useResource<Explanation>(live ? `/v1/executions/${execution.id}/explain` : null);
+  const { data, problem } = useResource<Explanation>(live ? `/v1/executions/${execution.id}/explain` : null);
   if (!live) return null;
   return (
     <section
@@ -61,7 +61,7 @@ export const Explain = memo(function Explain() {
         )}
       </header>
       {data ? <Summary explanation={data} /> : problem ? <ErrorState problem={problem} /> : <Skeleton lines={3} />}
-      <Clocks execution={execution} explanation={data} heardAt={at} />
+      <Clocks execution={execution} explanation={data} />
       {data && <More explanation={data} />}
     </section>
   );
@@ -89,6 +89,8 @@ function Summary({ explanation }: { explanation: Explanation }) {
 /** What can be done, and what the answer rests on. */
 function More({ explanation }: { explanation: Explanation }) {
   const { evidence, actions } = explanation;
+  // Where it stands above what happened, it would push that out of sight.
+  const [roomy] = useState(() => window.matchMedia("(min-width: 1081px)").matches);
   return (
     <>
       {actions.length > 0 && (
@@ -101,7 +103,7 @@ function More({ explanation }: { explanation: Explanation }) {
         </ul>
       )}
       {evidence.length > 0 && (
-        <details className="x-facts-more" open>
+        <details className="x-facts-more" open={roomy}>
           <summary>Evidence</summary>
           <ul>
             {evidence.map((sentence, index) => (
@@ -116,24 +118,34 @@ function More({ explanation }: { explanation: Explanation }) {
   );
 }
 
-const WORDS: Readonly<Record<ClockState, string>> = { ok: "in time", late: "late", over: "overdue", off: "no limit" };
-const TONES: Readonly<Record<ClockState, Tone>> = { ok: "good", late: "warn", over: "bad", off: "plain" };
+const WORDS: Readonly<Record<ClockState, string>> = {
+  ok: "in time",
+  late: "late",
+  over: "overdue",
+  off: "no limit",
+  unknown: "not known yet",
+};
+const TONES: Readonly<Record<ClockState, Tone>> = {
+  ok: "good",
+  late: "warn",
+  over: "bad",
+  off: "plain",
+  unknown: "plain",
+};
 
 /** Alive and progressing: two things, and each has its own limit. */
 function Clocks({
   execution,
   explanation,
-  heardAt,
 }: {
   execution: Execution;
   explanation: Explanation | undefined;
-  heardAt: number | undefined;
 }) {
   useVersion(HEAD);
   const { model } = useShown();
   const held = execution.phase === "in_progress" || (execution.phase === "waiting" && execution.waiting?.hold === true);
   if (!held) return null;
-  const clocks = clocksOf(execution, explanation, heardAt, model.lastProgress?.time);
+  const clocks = clocksOf(execution, explanation, model.lastProgress?.time);
   return (
     <dl className="x-clocks">
       <ClockLine name="Alive" what="last sign of life" clock={clocks.alive} />
@@ -170,7 +182,7 @@ function ClockLine({
     <div className="x-clock" data-state={state}>
       <dt>
         {name}
-        <Badge tone={TONES[state]} icon={state === "ok" ? icons.check : state === "off" ? icons.info : icons.warning}>
+        <Badge tone={TONES[state]} icon={state === "ok" ? icons.check : TONES[state] === "plain" ? icons.info : icons.warning}>
           {WORDS[state]}
         </Badge>
       </dt>
@@ -178,7 +190,7 @@ function ClockLine({
         <span>
           {what} <strong className="num">{ago}</strong> {children}
         </span>
-        {clock.limit !== undefined && (
+        {clock.limit !== undefined && clock.at !== undefined && (
           <>
             <Bar value={used / 100} label={`${name}: part of its limit that is used`} tone={TONES[state]} />
             <span className="muted num">

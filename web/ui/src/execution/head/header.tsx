@@ -73,7 +73,9 @@ function useTitle(title: string): void {
 }
 
 function Facts({ execution }: { execution: Execution }) {
-  const { id, runner, attempt, max_attempts: most } = execution;
+  const { id, runner, attempt, max_attempts: most, phase, waiting } = execution;
+  // Between two attempts it is with no runner.
+  const left = phase === "pending" || (phase === "waiting" && waiting?.hold === false);
   const labels = Object.entries(execution.labels);
   return (
     <ul className="x-facts">
@@ -91,7 +93,7 @@ function Facts({ execution }: { execution: Execution }) {
       </li>
       {runner && (
         <li title={safeText([runner.host, runner.pid && `pid ${runner.pid}`, runner.version].filter(Boolean).join(", "))}>
-          runner{" "}
+          {left ? "last runner" : "runner"}{" "}
           <Link href={`/runners/${encodeURIComponent(runner.id)}`}>
             <bdi>{safeText(runner.name ?? runner.id)}</bdi>
           </Link>
@@ -156,7 +158,7 @@ function Timing({ execution }: { execution: Execution }) {
         </li>
       )}
       <li>
-        {finished ? "took" : "runs for"}{" "}
+        {finished ? "took" : execution.phase === "in_progress" ? "runs for" : "under way for"}{" "}
         <strong>
           <Elapsed from={started} to={finished ?? null} />
         </strong>

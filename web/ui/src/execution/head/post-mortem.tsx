@@ -16,7 +16,7 @@ export const PostMortem = memo(function PostMortem() {
   const { phase, error, cancel } = execution;
   if (phase !== "failed" && phase !== "cancelled") return <LastFailure execution={execution} />;
   const by = phase === "cancelled" && cancel?.reason ? ` “${safeText(cancel.reason)}”` : "";
-  const head = error ? safeText(error.message) : `It was cancelled on request.${by}`;
+  const head = error ? error.message : `It was cancelled on request.${by}`;
   return (
     <section className="x-mortem" data-phase={phase} aria-labelledby="x-mortem-title">
       <p className="x-mortem-what">
@@ -25,7 +25,7 @@ export const PostMortem = memo(function PostMortem() {
         {execution.reason && `: ${plainWords(execution.reason)}`}
       </p>
       <h2 id="x-mortem-title" className="outside-text">
-        <bdi>{head}</bdi>
+        <Prose text={head} />
       </h2>
       {error && <Evidence error={error} />}
       <footer className="x-mortem-foot">
@@ -42,7 +42,7 @@ export const PostMortem = memo(function PostMortem() {
         <EventLink seq={execution.seq} className="x-mortem-link">
           {icons.link} The event that ended it, #{execution.seq}
         </EventLink>
-        {error && <CopyButton text={() => asText(execution, error)} label="Copy the post-mortem" />}
+        {error && <CopyButton text={() => asText(execution, error)} label="Copy the post-mortem" shown />}
       </footer>
       {phase === "failed" && <Attempts last={execution.attempt} />}
     </section>
@@ -57,7 +57,7 @@ function Evidence({ error }: { error: Failure }) {
       {detail !== "" && (
         // It may be wider and longer than its place, so it can be scrolled from the keyboard.
         <pre className="x-evidence" dir="auto" tabIndex={0} aria-label="Evidence">
-          {safeText(detail)}
+          <Prose text={detail} />
         </pre>
       )}
       {hint !== "" && (
@@ -113,8 +113,12 @@ function FailedAttempt({ event }: { event: HeartlineEvent }) {
   const error = failure(data);
   return (
     <li>
-      <strong>Attempt {event.attempt}</strong> {plainWords(text(data, "reason") ?? "")}{" "}
-      <bdi className="outside-text">{safeText(error?.message ?? "")}</bdi> <Time at={event.time} />{" "}
+      <strong>Attempt {event.attempt}</strong>, {plainWords(text(data, "reason") ?? "")}
+      {error && (
+        <>
+          : <Prose text={error.message} />
+        </>
+      )} <Time at={event.time} />{" "}
       <EventLink seq={event.seq} />
     </li>
   );
@@ -127,7 +131,7 @@ function LastFailure({ execution }: { execution: Execution }) {
   return (
     <details className="x-last-failure">
       <summary>
-        {icons.warning} The attempt before failed: <bdi>{safeText(error.message)}</bdi>
+        {icons.warning} The attempt before failed: <Prose text={error.message} />
       </summary>
       <Evidence error={error} />
     </details>

@@ -7,7 +7,7 @@ import { useVirtualizer, type Virtualizer } from "@tanstack/react-virtual";
 import { problemOf } from "../../api/http";
 import { isFinal } from "../../api/types";
 import { Button, count, EmptyState, ErrorState, icons, Select } from "../../ui";
-import { useExecution, useShown } from "../context";
+import { useExecution, useReading, useShown } from "../context";
 import { useFollow } from "../follow";
 import {
   ALL_LOGS,
@@ -19,7 +19,8 @@ import {
   type LogFilter,
   type LogLine,
 } from "../model/logs";
-import { Scan } from "../model/scan";
+import { Scan, type ScanStage } from "../model/scan";
+import { Reading } from "../parts";
 import { LogRow } from "./row";
 
 const ROW = 20;
@@ -51,10 +52,10 @@ export default function Logs() {
   const lines = scan.picked;
   const version = scan.snapshot();
   const shown = useMemo(() => shownLines(lines, filter), [lines, filter, version]);
-  const logged = useMemo(
-    () => shown.reduce((sum, line) => sum + (line.level === undefined ? 0 : 1), 0),
-    [shown, version],
-  );
+  const written = useMemo(() => lineCount(lines), [lines, version]);
+  const logged = useMemo(() => (shown === lines ? written : lineCount(shown)), [shown, lines, written, version]);
+  const behind = useReading();
+  const stage = scan.stage === "whole" && behind ? "reading" : scan.stage;
 
   const download = () => {
     const url = URL.createObjectURL(new Blob([logText(shown)], { type: "text/plain" }));
@@ -112,14 +113,14 @@ export default function Logs() {
           Download
         </Button>
         <span className="x-count muted num" role="status">
-          {count(logged, "line")}
-          {scan.running && " so far…"}
+          {countWords(stage, logged, written)}
         </span>
       </div>
       {scan.problem !== undefined && <ErrorState problem={problemOf(scan.problem)} retry={() => void scan.run()} />}
-      {shown.length === 0 && !scan.running ? (
-        <NoLines filtered={lines.some((line) => line.level !== undefined)} clear={() => setFilter(ALL_LOGS)} />
-      ) : (
+      {logged === 0 && stage !== "failed" && (
+        <NoLines stage={stage} written={written} turns={shown.length > 0} clear={() => setFilter(ALL_LOGS)} />
+      )}
+      {shown.length > 0 && (
         <Lines
           lines={shown}
           version={version}
@@ -129,7 +130,7 @@ export default function Logs() {
           onFollow={setFollowing}
         />
       )}
-      {!scan.done && !scan.running && scan.problem === undefined && (
+      {stage === "part" && (
         <p className="x-foot muted">
           Lines before event {scan.from.toLocaleString("en-GB")} are not read yet.{" "}
           <Button variant="quiet" onClick={() => void scan.run()}>
@@ -225,16 +226,61 @@ function useAnchor(
   }, [of, virtual, lines, first, following]);
 }
 
-function NoLines({ filtered, clear }: { filtered: boolean; clear: () => void }) {
-  return filtered ? (
-    <EmptyState title="No line matches" action={<Button onClick={clear}>Show all lines</Button>}>
-      <p className="muted">There are lines, but none with these words, level and stream.</p>
-    </EmptyState>
+function lineCount(lines: readonly LogLine[]): number {
+  return lines.reduce((sum, line) => sum + (line.level === undefined ? 0 : 1), 0);
+}
+
+/** How many lines are shown, of how many there are, as far as that is known. */
+function countWords(stage: ScanStage, logged: number, written: number): string {
+  const all = count(written, "line");
+  const shown = logged === written ? all : `${logged.toLocaleString("en-GB")} of ${all}`;
+  switch (stage) {
+    case "whole":
+      return shown;
+    case "reading":
+      return written === 0 ? "Reading…" : `Reading… ${shown} so far`;
+    case "part":
+    case "failed":
+      return `${shown} read`;
+  }
+}
+
+/** There is no line to show: what that means depends on how far it was read. */
+function NoLines({
+  stage,
+  written,
+  turns,
+  clear,
+}: {
+  stage: ScanStage;
+  written: number;
+  /** Turns of the execution are shown below. */
+  turns: boolean;
+  clear: () => void;
+}) {
+  const { phase } = useExecution();
+  if (stage === "reading") return turns ? null : <Reading what="the log" />;
+  if (written > 0) {
+    return (
+      <EmptyState title="No line matches" action={<Button onClick={clear}>Show all lines</Button>}>
+        <p className="muted">There are lines, but none with these words, level and stream.</p>
+      </EmptyState>
+    );
+  }
+  const whole = isFinal(phase) ? "It wrote no lines" : "It has written no lines yet";
+  const title = stage === "part" ? "No lines in what was read" : whole;
+  const what = (
+    <>
+      What a wrapped command prints is shown here, and every <code>CUSTOM</code> event named <code>log</code>.
+    </>
+  );
+  return turns ? (
+    <p className="x-note">
+      <strong>{title}.</strong> <span className="muted">{what}</span>
+    </p>
   ) : (
-    <EmptyState title="It wrote no lines">
-      <p className="muted">
-        What a wrapped command prints is shown here, and every <code>CUSTOM</code> event named <code>log</code>.
-      </p>
+    <EmptyState title={title}>
+      <p className="muted">{what}</p>
     </EmptyState>
   );
 }

@@ -1,12 +1,12 @@
 // The two clocks of an attempt. Alive: when its runner was last heard. Progressing: when it last did
-// something that is seen. Signs of life are not in the log, so the first is read off the explain
-// answer: the heartbeat deadline where that is next, else its sentence.
+// something that is seen. Signs of life are not in the log, so the explain answer has when they were; an
+// event that has come since counts, too.
 
 import type { Execution, Explanation } from "../../api/types";
 import { milliseconds } from "../../ui/duration";
 import { instant } from "./read";
 
-export type ClockState = "ok" | "late" | "over" | "off";
+export type ClockState = "ok" | "late" | "over" | "off" | "unknown";
 
 export interface Clock {
   /** Milliseconds since 1970; undefined where it is not known. */
@@ -22,36 +22,24 @@ export interface Clocks {
   progressing: Clock;
 }
 
-/** What is known at the time of the answer, which came at `heardAt` by the page's clock. */
+/** What is known from the answer, once it is there, and from the last event that counts as progress. */
 export function clocksOf(
   execution: Execution,
   explanation: Explanation | undefined,
-  heardAt: number | undefined,
   lastProgress: string | undefined,
 ): Clocks {
   const heartbeat = limitOf(execution.timeouts.heartbeat);
   const progress = execution.phase === "in_progress" ? limitOf(execution.timeouts.progress) : undefined;
-  const next = explanation?.next_deadline;
-  const evidence = explanation?.evidence ?? [];
-  const due = (kind: string, limit: number | undefined) =>
-    next?.kind === kind && limit !== undefined ? instant(next.at) - limit : undefined;
-  const progressed = latest(
-    instant(lastProgress),
-    due("progress", progress),
-    told(evidence, /^Last event or progress (\S+) ago/, heardAt),
-  );
-  // What shows progress shows life.
-  const alive = latest(
-    progressed,
-    due("heartbeat", heartbeat),
-    told(evidence, /^Last sign of life (\S+) ago/, heardAt),
-  );
+  const progressed = latest(instant(lastProgress), instant(explanation?.progressed_at));
+  // What shows progress shows life, but to be called late it takes the server's word.
+  const alive = explanation && latest(progressed, instant(explanation.alive_at));
   return { alive: clock(alive, heartbeat), progressing: clock(progressed, progress) };
 }
 
 /** In words: never by colour alone. Two thirds of a limit over without a word is late, as explain has it. */
 export function stateOf({ at, limit }: Clock, now: number): ClockState {
-  if (at === undefined || limit === undefined) return "off";
+  if (limit === undefined) return "off";
+  if (at === undefined) return "unknown";
   const silent = now - at;
   if (silent >= limit) return "over";
   return silent >= (limit / 3) * 2 ? "late" : "ok";
@@ -63,17 +51,6 @@ function clock(at: number | undefined, limit: number | undefined): Clock {
 
 function limitOf(duration: string | null | undefined): number | undefined {
   return duration ? milliseconds(duration) : undefined;
-}
-
-/** "Last sign of life 12s ago" at the time of hearing it. */
-function told(evidence: readonly string[], pattern: RegExp, heardAt: number | undefined): number | undefined {
-  if (heardAt === undefined) return undefined;
-  for (const sentence of evidence) {
-    const ago = pattern.exec(sentence)?.[1];
-    const ms = ago === undefined ? undefined : milliseconds(ago);
-    if (ms !== undefined) return heardAt - ms;
-  }
-  return undefined;
 }
 
 function latest(...times: (number | undefined)[]): number | undefined {

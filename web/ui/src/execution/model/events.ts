@@ -2,6 +2,7 @@
 // shows.
 
 import type { HeartlineEvent } from "../../api/types";
+import { formatSpan } from "../../ui/duration";
 import { fields, inner, list, number, own, text, type Fields } from "./read";
 
 export type Group = "lifecycle" | "messages" | "reasoning" | "tools" | "steps" | "agents" | "state" | "logs" | "custom";
@@ -81,7 +82,7 @@ function says(event: HeartlineEvent, data: Fields): string {
     case "execution.cancelled":
       return [say("reason"), text(inner(data, "error"), "message")].filter(Boolean).join(": ");
     case "execution.retry_scheduled":
-      return `attempt ${number(data, "attempt") ?? "?"} in ${say("backoff")}`;
+      return `attempt ${number(data, "attempt") ?? "?"} in ${formatSpan(text(data, "backoff"))}`;
     case "execution.cancel_requested":
       return [say("reason"), `forced at ${say("deadline")}`].filter(Boolean).join(", ");
     case "TOOL_CALL_START":

@@ -6,7 +6,7 @@
 
 import type { EventPage, HeartlineEvent } from "../../api/types";
 
-export type FetchPage = (after: number, limit: number, signal?: AbortSignal) => Promise<EventPage>;
+export type FetchPage = (after: number, limit: number) => Promise<EventPage>;
 
 /** Events of a page; the server gives 1,000 at most. */
 export const PAGE = 500;
@@ -73,26 +73,34 @@ export class EventPages {
     }
   }
 
-  /** All events of a page, fetched where they are not there. */
+  /** Asks anew for what could not be fetched, once it is wanted. */
+  forgive(): void {
+    this.problem = undefined;
+    for (const page of this.pages.values()) page.retryAt = 0;
+    this.changed();
+  }
+
+  /**
+   * All events of a page, fetched where they are not there. A reader that goes away gives up its own
+   * waiting and not the request, for which others may wait as well.
+   */
   async events(index: number, signal?: AbortSignal): Promise<HeartlineEvent[]> {
-    await this.load(index, signal);
+    await this.load(index);
     signal?.throwIfAborted();
     return (this.pages.get(index)?.events ?? []).filter((event) => event !== undefined);
   }
 
-  private load(index: number, signal?: AbortSignal): Promise<void> {
+  private load(index: number): Promise<void> {
     const page = this.page(index);
     if (page.fetching) return page.fetching;
     if (this.whole(index, page)) return Promise.resolve();
-    const fetching = this.fetchAll(index, page, signal)
+    const fetching = this.fetchAll(index, page)
       .then(() => {
         this.problem = undefined;
       })
       .catch((problem: unknown) => {
-        if (!signal?.aborted) {
-          this.problem = problem;
-          page.retryAt = Date.now() + RETRY_MS;
-        }
+        this.problem = problem;
+        page.retryAt = Date.now() + RETRY_MS;
         throw problem;
       })
       .finally(() => {
@@ -103,12 +111,12 @@ export class EventPages {
     return fetching;
   }
 
-  private async fetchAll(index: number, page: Page, signal?: AbortSignal): Promise<void> {
+  private async fetchAll(index: number, page: Page): Promise<void> {
     const end = (index + 1) * PAGE;
     let after = Math.max(index * PAGE, this.oldest - 1);
     // A page of large events comes in parts.
     while (after < Math.min(end, this.head)) {
-      const got = await this.fetchPage(after, end - after, signal);
+      const got = await this.fetchPage(after, end - after);
       this.head = Math.max(this.head, got.head);
       const last = got.events.at(-1);
       if (!last) {

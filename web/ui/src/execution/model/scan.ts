@@ -15,6 +15,12 @@ export interface Picked {
   readonly seq: number;
 }
 
+/**
+ * How far a reader came. Only of the whole log can it be said that there is nothing in it; of a part a
+ * person may have more read.
+ */
+export type ScanStage = "reading" | "failed" | "part" | "whole";
+
 export class Scan<T extends Picked> {
   /** By seq. */
   readonly picked: T[] = [];
@@ -23,6 +29,7 @@ export class Scan<T extends Picked> {
   done = false;
   problem: unknown = undefined;
   running = false;
+  private begun = false;
   private readonly listeners = new Set<() => void>();
   private version = 0;
   private toldAt = 0;
@@ -42,11 +49,19 @@ export class Scan<T extends Picked> {
 
   snapshot = (): number => this.version;
 
+  get stage(): ScanStage {
+    if (this.done) return "whole";
+    if (this.problem !== undefined) return "failed";
+    return this.running || !this.begun ? "reading" : "part";
+  }
+
   /** Goes on towards the beginning, over at most so many events. */
   async run(most = SCAN_MOST): Promise<void> {
     if (this.running || this.done) return;
+    this.begun = true;
     this.running = true;
     this.problem = undefined;
+    this.tell();
     const until = this.from - most;
     try {
       while (this.from > this.pages.oldest && this.from > until && !this.controller.signal.aborted) {
@@ -96,6 +111,10 @@ export class Scan<T extends Picked> {
 
   private changed(): void {
     this.toldAt = performance.now();
+    this.tell();
+  }
+
+  private tell(): void {
     this.version += 1;
     for (const listener of this.listeners) listener();
   }

@@ -69,23 +69,31 @@ describe("the clocks", () => {
     phase: "in_progress",
     timeouts: { heartbeat: "30s", progress: "1m" },
   } as unknown as Execution;
-  const explanation = (next: Explanation["next_deadline"], evidence: string[] = []) =>
-    ({ next_deadline: next, evidence }) as unknown as Explanation;
-  const at = "2026-01-01T00:00:00.000Z";
+  const explanation = (alive_at?: string | null, progressed_at?: string | null) =>
+    ({ evidence: ["Last sign of life 12s ago; a heartbeat is due every 30s."], alive_at, progressed_at }) as Explanation;
+  const at = (second: number) => `2026-01-01T00:00:${String(second).padStart(2, "0")}.000000Z`;
+  const ms = (second: number) => instant(at(second));
 
-  it("are read off the next deadline, the sentences, and the last event", () => {
-    const heartbeat = clocksOf(execution, explanation({ kind: "heartbeat", at: "2026-01-01T00:00:40Z" }), 0, at);
-    expect(heartbeat.alive.at).toBe(instant(at) + 10_000);
-    expect(heartbeat.progressing).toMatchObject({ at: instant(at), limit: 60_000 });
-    const now = instant(at) + 20_000;
-    const told = clocksOf(
-      execution,
-      explanation(null, ["Last sign of life 12s ago; a heartbeat is due every 30s."]),
-      now,
-      undefined,
-    );
-    expect(told.alive.at).toBe(now - 12_000);
-    expect(told.progressing.at).toBeUndefined();
+  it("are what the server says, or what has come since", () => {
+    const { alive, progressing } = clocksOf(execution, explanation(at(20), at(10)), at(5));
+    expect(alive).toEqual({ at: ms(20), limit: 30_000, until: ms(50) });
+    expect(progressing).toEqual({ at: ms(10), limit: 60_000, until: ms(10) + 60_000 });
+    const later = clocksOf(execution, explanation(at(20), at(10)), at(25));
+    expect([later.alive.at, later.progressing.at]).toEqual([ms(25), ms(25)]);
+  });
+
+  it("are not guessed: from no sentence, and not before the server has answered", () => {
+    const before = clocksOf(execution, undefined, at(5));
+    expect([before.alive.at, before.progressing.at]).toEqual([undefined, ms(5)]);
+    expect(stateOf(before.alive, ms(59))).toBe("unknown");
+    const begun = clocksOf(execution, explanation(null, null), undefined);
+    expect([begun.alive.at, begun.progressing.at]).toEqual([undefined, undefined]);
+  });
+
+  it("of progress have no limit while a person is asked", () => {
+    const waiting = { ...execution, phase: "waiting" } as Execution;
+    const { progressing } = clocksOf(waiting, explanation(at(20), at(10)), undefined);
+    expect(stateOf(progressing, ms(59) * 2)).toBe("off");
   });
 
   it("are late after two thirds of their limit", () => {
@@ -150,10 +158,43 @@ describe("pages of a log", () => {
     const pages = new EventPages(server().fetch, 1_230);
     const scan = new Scan(pages, logLine);
     await scan.run(300);
-    expect([scan.done, scan.from]).toEqual([false, 501]);
+    expect([scan.stage, scan.from]).toEqual(["part", 501]);
     scan.push(log.events.slice(1_230));
     await scan.run();
-    expect(scan.done).toBe(true);
+    expect(scan.stage).toBe("whole");
     expect(scan.picked.map((line) => line.seq)).toEqual(log.events.slice(1).map((event) => event.seq));
+  });
+
+  it("are being read until they are, whoever has gone away meanwhile", async () => {
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    const { fetch } = server();
+    const pages = new EventPages(async (after, limit) => (await held, fetch(after, limit)), 400);
+    const gone = new Scan(pages, logLine);
+    const scan = new Scan(pages, logLine);
+    expect(scan.stage).toBe("reading");
+    const both = [gone.run(), scan.run()];
+    gone.stop();
+    expect(scan.stage).toBe("reading");
+    goOn();
+    await Promise.all(both);
+    expect([scan.stage, scan.picked.length, gone.picked.length]).toEqual(["whole", 399, 0]);
+  });
+
+  it("that could not be read are read when asked again", async () => {
+    let broken = true;
+    const { fetch } = server();
+    const pages = new EventPages(async (after, limit) => {
+      if (broken) throw new Error("broken");
+      return fetch(after, limit);
+    }, 400);
+    const scan = new Scan(pages, logLine);
+    await scan.run();
+    expect([scan.stage, pages.problem]).toEqual(["failed", new Error("broken")]);
+    broken = false;
+    pages.forgive();
+    expect(pages.problem).toBeUndefined();
+    await scan.run();
+    expect(scan.stage).toBe("whole");
   });
 });

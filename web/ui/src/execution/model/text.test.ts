@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { curlEvent, curlPost, plainJson, quoted } from "./curl";
 import { eventMatches, groupOf, summaryOf } from "./events";
 import { ALL_LOGS, logLine, logText, matches, shownLines } from "./logs";
-import { pieces } from "./prose";
+import { adviceRows, pieces } from "./prose";
 import { StreamText } from "./stream-text";
 import { Log, recorded } from "./testing";
 
@@ -39,6 +39,24 @@ describe("commands", () => {
   });
 });
 
+describe("advice", () => {
+  const rows = (sentence: string) =>
+    adviceRows(sentence).map((row) => (row.kind === "command" ? `$ ${row.text}` : row.pieces.map((piece) => piece.text).join("").trim()));
+  it("has each command on a line of its own, and the rest of the sentence together", () => {
+    expect(rows("Wait until 2026-11-22T14:24:04Z, or cancel: heartline cancel aex_1")).toEqual([
+      "Wait until 2026-11-22T14:24:04Z, or cancel:",
+      "$ heartline cancel aex_1",
+    ]);
+    expect(rows("See the runners: heartline runners; or cancel: heartline cancel aex_1.")).toEqual([
+      "See the runners:",
+      "$ heartline runners",
+      "Cancel:",
+      "$ heartline cancel aex_1",
+    ]);
+    expect(rows("Wait.")).toEqual(["Wait."]);
+  });
+});
+
 describe("sentences", () => {
   it("are cut into what can be shown better, and nothing is lost", () => {
     const id = `aex_${"0".repeat(32)}`;
@@ -54,6 +72,10 @@ describe("sentences", () => {
       expect(found.map((piece) => piece.kind)).toEqual(kinds);
       expect(found.map((piece) => piece.text).join("")).toBe(sentence);
     }
+    expect(pieces("Where it is paused, see heartline queues get q; or raise it.")).toContainEqual({
+      kind: "command",
+      text: "heartline queues get q",
+    });
     expect(pieces('Resume it with "heartline queues resume q".')).toContainEqual({
       kind: "command",
       text: "heartline queues resume q",

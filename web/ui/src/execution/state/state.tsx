@@ -28,7 +28,7 @@ export default function StatePane() {
   );
 }
 
-const copyJson = (value: unknown) => <CopyButton text={() => JSON.stringify(value, null, 2)} label="Copy as JSON" />;
+const copyJson = (value: unknown) => <CopyButton text={() => JSON.stringify(value, null, 2)} label="Copy as JSON" shown />;
 
 function Output() {
   const { output, phase, answer } = useExecution();
@@ -65,7 +65,7 @@ function Input() {
       end={
         <>
           {!none && copyJson(input)}
-          <CopyButton text={again} label="Copy a curl command that creates another" shown />
+          <CopyButton text={again} label="Copy curl to create another" shown />
         </>
       }
     >
@@ -132,7 +132,7 @@ const TaskRow = memo(function TaskRow({ task }: { task: Task }) {
       <StatusBadge status={task.status} />
       <span className="x-list-what">
         <bdi className="outside-text">{safeText(task.name)}</bdi>
-        {task.type && <span className="muted outside-text"> {safeText(task.type)}</span>}
+        {task.type && <code className="muted outside-text x-task-type">{safeText(task.type)}</code>}
       </span>
       <span className="x-when">
         <Time at={task.time} /> <EventLink seq={task.seq} />

@@ -24,6 +24,8 @@ import { detailsOf, KIND_WORDS, labelOf } from "./words";
 const ROW = 26;
 /** A bar is at least so wide, in pixels, so that it can be seen and hit. */
 const THINNEST = 4;
+/** A bar that is narrower, in parts of the window, has its mark beside it. */
+const ROOMY = 0.04;
 
 export function Chart({ rows, tools }: { rows: readonly Row[]; tools: ReactNode }) {
   const { model, openEvent } = useShown();
@@ -163,10 +165,10 @@ function BarRow({ row: { span, depth }, index, view, now, origin, current, onFoc
               className="x-fill"
               style={{ left: `${at.left * 100}%`, width: `max(${THINNEST}px, ${at.width * 100}%)` }}
             >
-              {glyph(span)}
+              {at.width >= ROOMY && glyph(span)}
             </span>
             <span className="x-ms num" aria-hidden="true" {...besideBar(at.left, at.width)}>
-              {formatDuration(ms)}
+              {at.width < ROOMY && glyph(span)} {formatDuration(ms)}
               {span.end === undefined && "…"}
             </span>
           </>
@@ -180,11 +182,11 @@ function BarRow({ row: { span, depth }, index, view, now, origin, current, onFoc
   );
 }
 
-/** Where there is room for its time: after the bar, before it, or on it. */
+/** Where there is room for its time: after the bar, before it, or on its beginning. */
 function besideBar(left: number, width: number): { style: CSSProperties; "data-on"?: true } {
   if (left + width < 0.86) return { style: { left: `calc(${(left + width) * 100}% + 8px)` } };
   if (left > 0.14) return { style: { right: `calc(${(1 - left) * 100}% + 4px)` } };
-  return { style: { right: `calc(${(1 - left - width) * 100}% + 8px)` }, "data-on": true };
+  return { style: { left: `calc(${left * 100}% + 6px)` }, "data-on": true };
 }
 
 /** What failed or goes on is told apart without its colour. */
@@ -197,7 +199,7 @@ function glyph(span: Span): ReactNode {
 function Axis({ view, origin }: { view: View; origin: number }) {
   const part = (mark: number) => (mark + origin - view.start) / (view.end - view.start);
   // One at the very end has no room for its figure.
-  const marks = ticks(view, origin, 6).filter((mark) => part(mark) < 0.94);
+  const marks = ticks(view, origin, 6).filter((mark) => part(mark) < 0.88);
   return (
     <div className="x-axis" aria-hidden="true">
       <span className="x-span-name muted clip">since it was created</span>
@@ -220,6 +222,8 @@ function Legend() {
           <span className="x-key" data-kind={kind} aria-hidden="true" /> {KIND_WORDS[kind]}
         </li>
       ))}
+      <li>✕ failed</li>
+      <li>■ broken off</li>
     </ul>
   );
 }

@@ -7,11 +7,12 @@ import { useEffect, useMemo, useState } from "react";
 
 import { isFinal, type HeartlineEvent } from "../../api/types";
 import { Button, EmptyState, icons, serverNow, useClock } from "../../ui";
-import { useExecution, useShown, useVersion } from "../context";
+import { useExecution, useReading, useShown, useVersion } from "../context";
 import { LIFECYCLE, HEAD } from "../model/model";
 import { pageOf } from "../model/pages";
 import { SpanFold } from "../model/spans";
 import { rowsOf, spansOfModel, type Row } from "../model/timeline";
+import { Reading } from "../parts";
 import { Chart } from "./chart";
 import { SpanTable } from "./table";
 
@@ -22,13 +23,8 @@ export default function Timeline() {
   const { rows, exact, reading, read } = useRows();
   const [asList, setAsList] = useState(false);
   const { store } = useShown();
-  if (rows.length === 0) {
-    return (
-      <EmptyState title="Nothing has taken time yet">
-        <p className="muted">Attempts, steps, tool calls and waits are drawn here as they happen.</p>
-      </EmptyState>
-    );
-  }
+  const more = useReading();
+  if (rows.length === 0) return reading || more ? <Reading what="the log" /> : <NoRows whole={store.past !== "failed"} />;
   return (
     <div className="x-pane x-timeline">
       {asList ? (
@@ -41,7 +37,7 @@ export default function Timeline() {
       ) : (
         <Chart rows={rows} tools={<ViewSwitch asList={asList} onChange={setAsList} />} />
       )}
-      {(!exact || store.lifecycleCut) && (
+      {(!exact || store.past === "cut") && (
         <p className="x-foot muted">
           {reading
             ? "Reading the whole log…"
@@ -54,6 +50,18 @@ export default function Timeline() {
         </p>
       )}
     </div>
+  );
+}
+
+function NoRows({ whole }: { whole: boolean }) {
+  return (
+    <EmptyState title={whole ? "Nothing has taken time yet" : "What took time could not be read"}>
+      <p className="muted">
+        {whole
+          ? "Attempts, steps, tool calls and waits are drawn here as they happen."
+          : "What happens from now on is drawn here. Load the page again to read what was before."}
+      </p>
+    </EmptyState>
   );
 }
 
