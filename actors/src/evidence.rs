@@ -333,9 +333,13 @@ fn how_it_is(seen: &Seen, now: Timestamp) -> String {
 }
 
 /// For reading: whole seconds from ten seconds on, tenths below.
-pub(crate) fn rounded(span: Span) -> Span {
-    let unit = if span >= Span::secs(10) { 1_000_000 } else { 100_000 };
-    Span(span.0 / unit * unit)
+pub(crate) fn rounded(span: Span) -> String {
+    let tenths = span.0 / 100_000;
+    match (tenths / 10, tenths % 10) {
+        (seconds @ 10.., _) => Span::secs(seconds).to_string(),
+        (seconds, 0) => format!("{seconds}s"),
+        (seconds, tenths) => format!("{seconds}.{tenths}s"),
+    }
 }
 
 /// The facts for a timeout's error.
@@ -393,4 +397,24 @@ fn lease_facts(due: &Due, now: Timestamp, restarted: Timestamp) -> Vec<String> {
         facts.push(format!("Its last event or progress was at {progressed}."));
     }
     facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_no_more_digits_than_anybody_reads() {
+        for (micros, text) in [
+            (0, "0s"),
+            (99_999, "0s"),
+            (400_000, "0.4s"),
+            (7_999_999, "7.9s"),
+            (9_000_000, "9s"),
+            (59_900_000, "59s"),
+            (3_725_500_000, "1h2m5s"),
+        ] {
+            assert_eq!(rounded(Span(micros)), text);
+        }
+    }
 }

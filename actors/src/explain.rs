@@ -196,7 +196,10 @@ fn in_progress(state: &State, around: &Around) -> Explanation {
         stalled.actions.push(format!("See its last events: heartline logs {}", state.id));
         stalled
     } else {
-        new("running", format!("Runner {runner} is at work on attempt {}.", state.attempt))
+        let heard = rounded(silent);
+        let summary =
+            format!("Runner {runner} has attempt {}; it was heard {heard} ago.", state.attempt);
+        new("running", summary)
     };
     explanation.evidence = evidence;
     explanation.actions.push(cancel);

@@ -230,11 +230,13 @@ impl Feed {
             };
         }
         let wanted = position + 1;
-        let index = tail.chunks.partition_point(|c| c.last() < wanted);
-        match tail.chunks.get(index) {
-            Some(chunk) if chunk.first() <= wanted => Look::Chunk(Arc::clone(chunk)),
-            Some(_) | None => Look::Behind(head),
-        }
+        // Whoever is live wants the newest.
+        let newest = tail.chunks.back().filter(|chunk| chunk.first() <= wanted);
+        let found = newest.or_else(|| {
+            let index = tail.chunks.partition_point(|chunk| chunk.last() < wanted);
+            tail.chunks.get(index).filter(|chunk| chunk.first() <= wanted)
+        });
+        found.map_or(Look::Behind(head), |chunk| Look::Chunk(Arc::clone(chunk)))
     }
 }
 
@@ -436,10 +438,8 @@ impl Cursor {
     pub async fn next(&mut self) -> Result<Next, Error> {
         loop {
             let feed = Arc::clone(&self.feed);
+            // Made before looking: it hears of all that is published from here on.
             let moved = feed.moved.notified();
-            let mut moved = std::pin::pin!(moved);
-            // Registered before looking, so that nothing published in between is missed.
-            moved.as_mut().enable();
             let look = feed.look(self.position);
             self.set_behind(matches!(look, Look::Behind(_)));
             match look {

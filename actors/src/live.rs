@@ -279,10 +279,8 @@ impl LiveList {
     async fn follow(&mut self) -> ListNext {
         loop {
             let core = Arc::clone(&self.core);
+            // Made before looking: it hears of all that is published from here on.
             let moved = core.changes.moved.notified();
-            let mut moved = std::pin::pin!(moved);
-            // Registered before looking, so that nothing published in between is missed.
-            moved.as_mut().enable();
             let Some(changes) = core.changes.after(self.position) else {
                 self.begin();
                 return ListNext::Reset;

@@ -50,7 +50,7 @@ use self::{
 };
 use crate::{
     app::App,
-    drain::reconnect_after,
+    drain::{Stopping, reconnect_after},
     encode::Frames,
     error::{Code, Problem},
     query::{Params, wrong},
@@ -193,7 +193,7 @@ struct Socket<C> {
     desk: Desk,
     half: Half,
     ping: Interval,
-    stopping: Pin<Box<dyn Future<Output = ()>>>,
+    stopping: Stopping,
     outbound: Outbound,
     linger: Option<Pin<Box<Sleep>>>,
 }
@@ -207,8 +207,7 @@ impl<C> Socket<C> {
         }
         let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let draining = app.draining.clone();
-        let stopping = Box::pin(async move { draining.begun().await });
+        let stopping = Stopping::new(&app.draining);
         let outbound = app.handle.outbound();
         let control = Box::pin(control);
         Self { control, desk, half, ping, stopping, outbound, linger: None }
@@ -272,7 +271,7 @@ where
             return Poll::Ready(frames);
         }
         if !this.desk.is_closing() {
-            let frames = if this.stopping.as_mut().poll(context).is_ready() {
+            let frames = if this.stopping.poll(context).is_ready() {
                 Some(this.stop())
             } else if let Some(frames) = this.poll_half(context) {
                 Some(frames)
