@@ -1,7 +1,7 @@
 // Following the end of a list that scrolls: at the end until a person moves away, and again when they
 // come back to it.
 
-import { useCallback, useEffect, useRef, type RefObject } from "react";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
 
 /** How near to the end counts as being there, in pixels. */
 const NEAR = 30;
@@ -22,6 +22,22 @@ export function useFollow(
     // Lists scroll by themselves when rows turn out higher than thought; that is nobody's wish.
     if (atEnd !== following && (atEnd || moved.current)) onFollow(atEnd);
   }, [of, moved, following, onFollow]);
+}
+
+/** Whether all of the content is in sight, so that there is no end to go to. */
+export function useFits(of: RefObject<HTMLElement | null>, content: RefObject<HTMLElement | null>): boolean {
+  const [fits, setFits] = useState(true);
+  useLayoutEffect(() => {
+    const [outer, inner] = [of.current, content.current];
+    if (!outer || !inner) return;
+    const measure = () => setFits(outer.scrollHeight - outer.clientHeight < NEAR);
+    const resized = new ResizeObserver(measure);
+    resized.observe(outer);
+    resized.observe(inner);
+    measure();
+    return () => resized.disconnect();
+  }, [of, content]);
+  return fits;
 }
 
 function usePersonMoves(of: RefObject<HTMLElement | null>): RefObject<boolean> {

@@ -79,11 +79,14 @@ export function Shell({ store, model, pages }: { store: ExecutionStore; model: M
   );
 }
 
+/** More than a lifecycle has by its begin, so that something was written. */
+const BEGINNING = 4;
+
 /** The conversation where there is one; a wrapped command has its lines instead. */
 function firstTab(model: Model): TabKey {
   const { messages, calls, agents } = model.transcript;
   const silent = messages.size === 0 && calls.size === 0 && agents.size === 0;
-  return silent && isFinal(model.execution.phase) && model.head > 4 ? "logs" : "conversation";
+  return silent && model.head > BEGINNING ? "logs" : "conversation";
 }
 
 function First() {

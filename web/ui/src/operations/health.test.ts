@@ -93,7 +93,10 @@ describe("whether all is well", () => {
   });
 
   it("sees a journal that is behind, slow, or stands still", () => {
-    const journal = { queued: 5_000, sync_ms: { p50: 90, p99: 250, max: 300, count: 9 } };
+    const sync_ms = { p50: 90, p99: 250, max: 300, count: 250 };
+    const few = { queued: 0, sync_ms: { ...sync_ms, count: 9 } };
+    expect(judgeHealth(vitals({ journal: few })).tone).toBe("good");
+    const journal = { queued: 5_000, sync_ms };
     expect(judgeHealth(vitals({ journal })).sentence).toBe("The journal is behind and the disk syncs slowly.");
     const still = judgeHealth(vitals({ journal }), { ...NOTHING_SEEN, stalledMs: 8_000 });
     expect(still.sentence).toBe("The journal stands still.");

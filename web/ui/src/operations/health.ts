@@ -27,6 +27,8 @@ export interface Health {
 export const EPSILON_MS = 1_000;
 /** A sync this slow makes every acknowledgement slow. */
 const SLOW_SYNC_MS = 100;
+/** Of fewer syncs the slowest in a hundred is but the slowest. */
+const SYNCS_TO_JUDGE = 100;
 /** The journal takes some thousand appends a batch: with more than one batch waiting it is behind. */
 const LONG_QUEUE = 4_096;
 /** Appends that wait while nothing is committed for so long: the disk does not answer. */
@@ -131,7 +133,7 @@ function ofJournal({ journal }: Vitals, seen: Seen): Finding[] {
       todo: "More is written than the disk syncs. Past the journal's queue, calls are answered with 503.",
     });
   }
-  if (sync && sync.p99 > SLOW_SYNC_MS) {
+  if (sync && sync.count >= SYNCS_TO_JUDGE && sync.p99 > SLOW_SYNC_MS) {
     findings.push({
       tone: "warn",
       about: "journal",

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { QueueView, RunnerView } from "../api/types";
-import { heldSentence, judgeQueue, judgeRunner, messageBesidePause, queueTrouble, runnersSentence, runnerSentence, runnerTone, runnerTrouble, slotsOf, worst } from "./judge";
+import { heldSentence, judgeQueue, judgeRunner, messageBesidePause, queueTrouble, reachedBy, runnersSentence, runnerSentence, runnerTone, runnerTrouble, slotsOf, worst } from "./judge";
 
 function queue(verdict: string, more: Partial<QueueView> = {}): QueueView {
   const quantiles = { p50: 0, p99: 0, max: 0, count: 0 };
@@ -111,6 +111,9 @@ describe("how a runner is", () => {
   it("knows slots also of one that polls for one at a time", () => {
     expect(slotsOf(runner("live", { slots: 1, slots_free: 3, leases: ["a", "b"] }))).toEqual({ used: 2, of: 5 });
     expect(slotsOf(runner("live", { slots: 8, slots_free: 0, leases: ["a"] }))).toEqual({ used: 1, of: 8 });
+    expect(reachedBy(runner("live", { connected: true }))).toBe("socket");
+    expect(reachedBy(runner("live", { connected: false }))).toBe("poll");
+    expect(reachedBy(runner("lost", { connected: false }))).toBe("–");
     expect(slotsOf(runner("lost", { slots: 2, slots_free: 2, leases: ["a", "b"] }))).toEqual({ used: 2, of: 2 });
   });
 

@@ -122,6 +122,12 @@ export function slotsOf(runner: RunnerView): Slots {
   return { used, of: Math.max(runner.slots, used + free) };
 }
 
+/** How it is reached now; of one that is not heard that is not known. */
+export function reachedBy({ connected, status }: RunnerView): "socket" | "poll" | "–" {
+  if (connected) return "socket";
+  return status === "live" ? "poll" : "–";
+}
+
 /** Lost ones first, those with most leases before the others; then late; then live. */
 export function runnerTrouble(runner: RunnerView): number {
   return rank(judgeRunner(runner).tone) * 1e6 + (runner.status === "live" ? 0 : runner.leases.length);

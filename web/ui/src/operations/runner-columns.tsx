@@ -5,7 +5,7 @@ import { Link } from "wouter";
 import type { RunnerView } from "../api/types";
 import { Meter, Outside, shortId, Time } from "../ui";
 import { count } from "./figures";
-import { judgeRunner, runnerTrouble, slotsOf } from "./judge";
+import { judgeRunner, reachedBy, runnerTrouble, slotsOf } from "./judge";
 import { JudgementBadge } from "./parts";
 import type { Column } from "./table";
 
@@ -131,8 +131,8 @@ const BY: Column<RunnerView> = {
   key: "by",
   head: "By",
   about: "Whether it is connected by a socket now, or asks again and again",
-  value: (runner) => (runner.connected ? "socket" : "poll"),
-  cell: (runner) => (runner.connected ? "socket" : "poll"),
+  value: reachedBy,
+  cell: reachedBy,
 };
 
 export const RUNNER_COLUMNS: readonly Column<RunnerView>[] = [NAME, STATUS, HOST, QUEUES_OF, SLOTS, LEASES_OF, SEEN, BY];

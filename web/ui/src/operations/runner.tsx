@@ -7,7 +7,7 @@ import { useResource } from "../live/context";
 import { Command, Elapsed, EmptyState, Outside, safeText, Time, useClock } from "../ui";
 import { executionsHref, runnerCommand, thisServer } from "./commands";
 import { age, count, counted } from "./figures";
-import { judgeRunner, runnerSentence, slotsOf } from "./judge";
+import { judgeRunner, reachedBy, runnerSentence, slotsOf } from "./judge";
 import { LeaseList } from "./lease-list";
 import { Figure, Figures, NoLonger, NotYet, PageHead, Panel, useAsked, useComesBack, Verdict } from "./parts";
 import { SlotsMeter } from "./runner-columns";
@@ -72,13 +72,19 @@ function RunnerVerdict({ runner }: { runner: RunnerView }) {
   );
 }
 
+const CONNECTED = {
+  socket: { value: "by a socket", detail: "a lost connection is seen at once" },
+  poll: { value: "it polls", detail: "seen when it asks or beats" },
+  "–": { value: "no", detail: "it is not heard" },
+};
+
 function About({ runner }: { runner: RunnerView }) {
   const { used, of } = slotsOf(runner);
   return (
     <Figures label="About this runner">
       <Figure label="Last heard" value={<Time at={runner.last_seen} />} detail="claim, heartbeat or event" />
       <Figure label="Slots used" value={<SlotsMeter runner={runner} />} detail={used > of ? undefined : `${count(runner.slots_free)} offered now`} />
-      <Figure label="Connected" value={runner.connected ? "by a socket" : "it polls"} detail={runner.connected ? "a lost connection is seen at once" : "seen when it asks or beats"} />
+      <Figure label="Connected" {...CONNECTED[reachedBy(runner)]} />
       <Figure label="Id" value={<code>{runner.id}</code>} />
       <Figure label="Host" value={runner.host ? <Outside>{runner.host}</Outside> : "–"} detail={runner.pid != null ? `pid ${runner.pid}` : undefined} />
       <Figure label="Version" value={runner.version ? <Outside>{runner.version}</Outside> : "–"} />

@@ -6,7 +6,7 @@ import { memo, useCallback, useEffect, useLayoutEffect, useRef, useState, type R
 import { isFinal } from "../../api/types";
 import { Button, count, EmptyState, icons } from "../../ui";
 import { useExecution, useReading, useShown, useVersion } from "../context";
-import { useFollow } from "../follow";
+import { useFits, useFollow } from "../follow";
 import { threadKey, type Entry } from "../model/entries";
 import { Reading } from "../parts";
 import { AgentCard, OrphanCard } from "./agent";
@@ -33,6 +33,7 @@ export function Conversation() {
   const orphans = entries.orphans(agents);
 
   const onScroll = useFollow(pane, following, setFollowing);
+  const fits = useFits(pane, content);
   useEnd(pane, content, following);
   const toEnd = useCallback(() => {
     const at = pane.current;
@@ -59,7 +60,7 @@ export function Conversation() {
           {orphans.length === 0 && all.every((entry) => entry.kind === "turn") && <Nothing />}
         </div>
       </div>
-      {!following && (
+      {!following && !fits && (
         <Button className="x-to-end" icon={icons.down} onClick={toEnd}>
           {over ? "To the end" : "To the newest"}
         </Button>
@@ -162,7 +163,7 @@ function Nothing() {
 }
 
 function whyNothing(over: boolean, attempt: number): string {
-  if (!over) return "Messages, reasoning and tool calls are shown here as its runner posts them.";
+  if (!over) return "Messages, reasoning and tool calls are shown here as its runner posts them; what it writes is under Logs.";
   if (attempt === 0) return "No runner took it.";
   return "Its runner posted no messages and no tool calls. What it wrote is under Logs, all that happened under Events.";
 }
