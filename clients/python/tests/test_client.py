@@ -60,6 +60,10 @@ async def test_create_get_list_cancel_retry_and_delete(client: Client) -> None:
     assert over.value.execution["phase"] == "cancelled"
     again = await client.retry(made[0])
     assert again["execution"].get("retry_of") == made[0]
+    tried = [execution["id"] async for execution in client.list(retry_of=made[0])]
+    assert tried == [again["execution"]["id"]]
+    ended = [e["id"] async for e in client.list(queue=queue, reason="cancel_requested")]
+    assert ended == [made[0]]
     await client.delete(made[0])
     with pytest.raises(NotFound):
         await client.get(made[0])

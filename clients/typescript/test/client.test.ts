@@ -93,6 +93,12 @@ test("a list comes page by page, newest first", withBinary, async () => {
     equal(id, ids[0]);
     break;
   }
+  const first = ids.at(-1)!;
+  await client.cancel(first);
+  const again = (await client.retry(first)).execution.id;
+  const tried: string[] = [];
+  for await (const { id } of client.list({ retry_of: first })) tried.push(id);
+  same(tried, [again]);
 });
 
 test("every view can be watched from every seq", withBinary, async () => {
