@@ -242,13 +242,19 @@ impl Waiting {
         socket: &TcpStream,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        while !self.parts.is_empty() {
-            let mut slices = [IoSlice::new(&[]); WAITING_PARTS];
-            for (slice, part) in slices.iter_mut().zip(&self.parts) {
-                *slice = IoSlice::new(part);
-            }
-            let count = self.parts.len().min(WAITING_PARTS);
-            match socket.try_write_vectored(&slices[..count]) {
+        while let Some(first) = self.parts.front() {
+            let written = match self.parts.len() {
+                // Most of the time, and a lighter call to the system.
+                1 => socket.try_write(first),
+                parts => {
+                    let mut slices = [IoSlice::new(&[]); WAITING_PARTS];
+                    for (slice, part) in slices.iter_mut().zip(&self.parts) {
+                        *slice = IoSlice::new(part);
+                    }
+                    socket.try_write_vectored(&slices[..parts.min(WAITING_PARTS)])
+                }
+            };
+            match written {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Ok(count) => self.passed(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
