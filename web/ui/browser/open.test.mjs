@@ -44,8 +44,8 @@ function noteWhenSeen({ name, phase, last }) {
   requestAnimationFrame(look);
 }
 
-/** What else runs on the machine only ever adds to a time. */
-const fastest = (numbers) => Math.min(...numbers);
+/** Of an odd number of times. */
+const median = (times) => times.toSorted((a, b) => a - b)[(times.length - 1) / 2];
 
 scenario("an execution of twenty thousand events opens in under a second, at its conversation and at its log", async ({ open, server, t }) => {
   const lease = await server.begin({ name: "long work" });
@@ -69,7 +69,7 @@ scenario("an execution of twenty thousand events opens in under a second, at its
     }
     const [cold, ...warm] = times.map(Math.round);
     t.diagnostic(`${what}: first ${cold} ms, then ${warm.join(", ")} ms`);
-    found.push({ what, took: fastest(warm) });
+    found.push({ what, took: median(warm) });
     // All of it is there, not only what is in sight.
     await page.getByRole("tab", { name: /^Events/ }).click();
     await sees(page.getByRole("tabpanel"), "20,000 events");
