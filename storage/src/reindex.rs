@@ -6,7 +6,9 @@ use std::path::Path;
 use rocksdb::{DB, WriteBatch};
 
 use crate::{
-    Error, OpenError, facets,
+    Error, OpenError,
+    codec::id_from,
+    facets,
     keys::{self, About},
     lists,
     open::{meta_family, synced},
@@ -61,7 +63,7 @@ fn renew(db: &DB) -> Result<(), Error> {
             rows.seek(next);
             continue;
         }
-        let id = crate::codec::id_from(id).ok_or_else(malformed)?;
+        let id = id_from(id).ok_or_else(malformed)?;
         let (facets, _) = facets::decode(value)
             .map_err(|what| Error::Corrupt { place: format!("{id} summary"), what })?;
         for row in lists::rows(&namespace, id, &facets) {
@@ -121,8 +123,8 @@ mod tests {
                 facets::encode(&mut row, &facets, b"{}");
                 let summary = keys::about(namespace, About::Summary, id(n));
                 db.put_cf(families.executions, summary, row).unwrap();
-                let snapshot = keys::about(namespace, About::Lifecycle, id(n));
-                db.put_cf(families.executions, snapshot, []).unwrap();
+                let lifecycle = keys::lifecycle(namespace, id(n), 1);
+                db.put_cf(families.executions, lifecycle, []).unwrap();
             }
             db.put_cf(db.cf_handle(options::META).unwrap(), ROW, 1_u32.to_be_bytes()).unwrap();
         }

@@ -64,7 +64,8 @@ described! {
         view: Option<ViewName>,
     }
 
-    /// Watch a resource: the body that `GET` gives, now and whenever it has changed.
+    /// Watch a resource: the body that `GET` gives, now and whenever it has changed. At most 16 at
+    /// once on a connection.
     SubscribeResource {
         id: Value,
         /// `/v1/queues`, `/v1/queues/NAME`, `/v1/runners`, `/v1/runners/ID`, `/v1/supervisor`,

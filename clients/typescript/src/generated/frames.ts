@@ -599,7 +599,10 @@ export interface components {
             op: "subscribe";
             view?: components["schemas"]["ViewName"] | null;
         };
-        /** @description Watch a resource: the body that `GET` gives, now and whenever it has changed. */
+        /**
+         * @description Watch a resource: the body that `GET` gives, now and whenever it has changed. At most 16 at
+         *     once on a connection.
+         */
         SubscribeResource: {
             id: unknown;
             /** @constant */

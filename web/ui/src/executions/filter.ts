@@ -42,20 +42,23 @@ export const FILTER_WORDS: Readonly<Record<FilterKey, string>> = {
 
 const KINDS: readonly Kind[] = ["agent", "workflow"];
 
-export const REASONS: readonly Reason[] = [
-  "runner_error",
-  "definition_invalid",
-  "schedule_to_start_timeout",
-  "start_to_close_timeout",
-  "schedule_to_close_timeout",
-  "heartbeat_timeout",
-  "progress_timeout",
-  "waiting_timeout",
-  "runner_lost",
-  "cancel_requested",
-  "cancel_timeout",
-  "supervisor_gave_up",
-];
+/** An object, so that a reason the server has and this page lacks does not compile. */
+const EACH_REASON: Readonly<Record<Reason, true>> = {
+  runner_error: true,
+  definition_invalid: true,
+  schedule_to_start_timeout: true,
+  start_to_close_timeout: true,
+  schedule_to_close_timeout: true,
+  heartbeat_timeout: true,
+  progress_timeout: true,
+  waiting_timeout: true,
+  runner_lost: true,
+  cancel_requested: true,
+  cancel_timeout: true,
+  supervisor_gave_up: true,
+};
+
+export const REASONS = Object.keys(EACH_REASON) as readonly Reason[];
 
 /** One value, where it is one that the key can have. */
 export function filterValue(key: FilterKey, value: string): Filter | undefined {
