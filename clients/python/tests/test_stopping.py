@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -209,26 +210,20 @@ async def test_a_coroutine_that_is_cancelled_before_it_begins_never_does(
     async def never(ctx: Context, input: Any) -> None:
         begun.append(ctx.id)
 
+    async def created_and_cancelled() -> str:
+        async with Client(client.server.url) as other:
+            id = (await other.create("agent", "x", queue=queue))["execution"]["id"]
+            until = time.monotonic() + 10
+            while not runner._works and time.monotonic() < until:
+                await asyncio.sleep(0.01)
+            await other.cancel(id)
+            return id
+
     async with runner:
-        id = (await client.create("agent", "x", queue=queue))["execution"]["id"]
-
-        def cancel_beside() -> None:
-            async def cancel() -> None:
-                async with Client(client.server.url) as other:
-                    while (await other.get(id))["phase"] == "pending":
-                        await asyncio.sleep(0.01)
-                    await other.cancel(id)
-                    while "acknowledged_at" not in ((await other.get(id)).get("cancel") or {}):
-                        if time.monotonic() > until:
-                            return
-                        await asyncio.sleep(0.01)
-
-            until = time.monotonic() + 0.5
-            asyncio.run(cancel())
-
-        thread = threading.Thread(target=cancel_beside)
-        thread.start()
-        # Blocks the event loop, so that nothing can begin there meanwhile.
-        thread.join()
+        with ThreadPoolExecutor(1) as beside:
+            # Both waits block the event loop, so that nothing can begin there meanwhile.
+            id = beside.submit(asyncio.run, created_and_cancelled()).result()
+            (work,) = runner._works
+            assert work.lease.cancelled.wait(10)
         done = await client.wait(id, 10)
     assert (done["phase"], done.get("error"), begun) == ("cancelled", None, [])
