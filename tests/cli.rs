@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+mod binary;
 #[path = "cli/queues.rs"]
 mod queues;
 
@@ -132,7 +133,7 @@ impl Server {
     }
 
     fn serve(data: &Path, listen: &str) -> (Process, String) {
-        let mut command = binary();
+        let mut command = binary::command();
         command.args(["serve", "--listen", listen, "--data"]).arg(data);
         let mut process = Process::start(&mut command);
         let line = process.line("address");
@@ -159,7 +160,7 @@ impl Server {
 
     /// The binary, pointed at this server.
     fn cli<I: IntoIterator<Item = S>, S: AsRef<std::ffi::OsStr>>(&self, arguments: I) -> Command {
-        let mut command = binary();
+        let mut command = binary::command();
         command.env("HEARTLINE_SERVER", &self.url).args(arguments);
         command
     }
@@ -195,16 +196,6 @@ impl Server {
         let (_, body) = reply.split_once("\r\n\r\n").expect("a head and a body");
         serde_json::from_str(body).unwrap_or(Value::Null)
     }
-}
-
-fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_heartline"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("HEARTLINE_") {
-            command.env_remove(name);
-        }
-    }
-    command
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -614,7 +605,7 @@ fn an_id_may_be_cut_short_as_long_as_it_names_one() {
 
 #[test]
 fn wrong_use_and_a_missing_server_have_exit_codes_of_their_own() {
-    let output = |arguments: &[&str]| binary().args(arguments).output().unwrap();
+    let output = |arguments: &[&str]| binary::command().args(arguments).output().unwrap();
     assert_eq!(output(&["run"]).status.code(), Some(2));
     assert_eq!(output(&["get", "no/id"]).status.code(), Some(2));
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -641,7 +632,7 @@ fn a_refused_creation_names_the_field() {
 
 #[test]
 fn the_settings_are_printed_with_their_origins() {
-    let printed = binary()
+    let printed = binary::command()
         .args(["serve", "--print-config", "--listen", "127.0.0.1:9"])
         .env("HEARTLINE_DATA", "/elsewhere")
         .output()
@@ -655,8 +646,11 @@ fn a_taken_address_is_said_plainly() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let listen = server.url.strip_prefix("http://").unwrap();
-    let second =
-        binary().args(["serve", "--listen", listen, "--data"]).arg(folder.path()).output().unwrap();
+    let second = binary::command()
+        .args(["serve", "--listen", listen, "--data"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
     assert_eq!(second.status.code(), Some(1));
     assert!(text(&second.stderr).contains("is taken"), "{}", text(&second.stderr));
 }
@@ -673,7 +667,7 @@ fn doctor_finds_a_healthy_server_healthy() {
 #[test]
 fn the_demonstration_shows_what_it_says() {
     let folder = tempfile::tempdir().unwrap();
-    let mut demo = binary();
+    let mut demo = binary::command();
     demo.args(["demo", "--exit", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
     let (status, told) = Process::start(&mut demo).end();
     let told = told.join("\n");

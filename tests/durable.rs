@@ -4,6 +4,8 @@
 //! What the published suite checks is its business (`tests/conformance/durable`); here is what it
 //! cannot know: that executions are read by it, that nothing acknowledged is lost, and our bounds.
 
+mod binary;
+
 mod durable {
     #[path = "../recovery/api.rs"]
     #[allow(dead_code, reason = "the recovery tests use all of it")]

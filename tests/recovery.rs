@@ -4,6 +4,8 @@
 //! The disk fails and becomes full under it, too. Deliberately absent: damage to files on disk, which
 //! the storage crate's own tests inflict, and the lifecycle of a server that nobody kills.
 
+mod binary;
+
 mod recovery {
     #[path = "../simulator/chance.rs"]
     #[allow(dead_code, reason = "the simulator uses all of it")]

@@ -3,6 +3,7 @@
 //! Each test has its own server. Nothing sleeps: tests wait for answers and frames, with a bound
 //! that only a defect meets.
 
+mod binary;
 #[path = "http/described.rs"]
 mod described;
 #[path = "http/raw.rs"]

@@ -1,6 +1,7 @@
 //! The Rust client with the real server: runners with handlers, and watchers, while the server is
 //! killed under them.
 
+mod binary;
 #[path = "sdk/server.rs"]
 mod server;
 

@@ -4,6 +4,8 @@
 //!
 //! Deliberately absent: the log itself against what writers were told, which `recovery` audits.
 
+mod binary;
+
 mod stream {
     #[path = "../recovery/api.rs"]
     #[allow(dead_code, reason = "the recovery tests use all of it")]

@@ -35,12 +35,12 @@ const DISK: u64 = 40 << 20;
 const BALLAST: u64 = 16 << 20;
 
 /// The library that makes a disk fail, and the flag that it waits for.
-struct Faults {
+pub(super) struct Faults {
     folder: TempDir,
 }
 
 impl Faults {
-    fn compile() -> Self {
+    pub(super) fn compile() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recovery/faults.c");
         let library = folder.path().join("faults.so");
@@ -57,27 +57,27 @@ impl Faults {
     }
 
     /// A site whose disk fails as long as [`Faults::begin`] says so.
-    fn under(&self, site: Site) -> Site {
+    pub(super) fn under(&self, site: Site) -> Site {
         let data = site.data().display().to_string();
         site.with("LD_PRELOAD", self.folder.path().join("faults.so").display())
             .with("FAULT_FLAG", self.flag().display())
             .with("FAULT_FOLDER", data)
     }
 
-    fn begin(&self, kind: &str) {
+    pub(super) fn begin(&self, kind: &str) {
         // Renamed into place, so that nobody reads half of it.
         let started = self.folder.path().join("flag.new");
         fs::write(&started, kind).expect("the folder is ours");
         fs::rename(started, self.flag()).expect("the folder is ours");
     }
 
-    fn end(&self) {
+    pub(super) fn end(&self) {
         fs::remove_file(self.flag()).expect("it was there");
     }
 }
 
 /// Waits until `/readyz` answers `status`; its body.
-async fn ready(api: &Api, status: u16) -> String {
+pub(super) async fn ready(api: &Api, status: u16) -> String {
     let looking = async {
         loop {
             let answer = api.ask(&Request::get("/readyz")).await;
@@ -92,7 +92,7 @@ async fn ready(api: &Api, status: u16) -> String {
 }
 
 /// A write is refused as WIRE has it; its problem.
-async fn refused(api: &Api, request: &Request) -> Value {
+pub(super) async fn refused(api: &Api, request: &Request) -> Value {
     let response = api.open(request).await.expect("it answers");
     assert_eq!(response.status(), 503, "{request:?}");
     let header = |name: &str| response.headers()[name].to_str().expect("a text").to_owned();

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{
     api::{Api, Request},
+    disk::{Faults, ready, refused},
     server::Site,
 };
 
@@ -68,4 +69,36 @@ async fn a_rate_is_not_exceeded_by_a_start() {
     assert!(!claims(&api).await, "nobody knows what was claimed before the start");
     let shown = queue(&api).await;
     assert_eq!((&shown["depth"], &shown["held"]), (&json!(1), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_setting_that_the_disk_refused_comes_back_as_the_disk_has_it_with_nobody_else_writing() {
+    let faults = Faults::compile();
+    let site = faults.under(Site::new().with("HEARTLINE_JOURNAL_RECOVER_INTERVAL", "50ms"));
+    let mut server = site.start().await;
+    let api = site.api();
+    let set = |body| Request::patch("/v1/queues/q", &body);
+    let settings = async || {
+        let shown = queue(&api).await;
+        (shown["paused"].clone(), shown["limits"]["max_in_progress"].clone())
+    };
+    for (fault, limit) in [("sync", 2), ("write", 3)] {
+        api.ask(&set(json!({"paused": false, "max_in_progress": limit}))).await.ok();
+        faults.begin(fault);
+        let problem = refused(&api, &set(json!({"paused": true}))).await;
+        assert_eq!(problem["code"], "store_unavailable", "{problem}");
+        ready(&api, 503).await;
+        assert_eq!(settings().await, (json!(false), json!(limit)), "shown and not durable");
+        faults.end();
+        ready(&api, 200).await;
+        // Whether the pause was written nobody knows; but it is one or the other, for good.
+        let shown = settings().await;
+        server.kill().await;
+        server = site.start().await;
+        assert_eq!(settings().await, shown, "after {fault}");
+        assert_eq!(shown.1, limit);
+    }
+    api.ask(&set(json!({"paused": true}))).await.ok();
+    assert_eq!(settings().await.0, true);
+    site.assert_nothing_panicked();
 }

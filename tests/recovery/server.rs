@@ -23,6 +23,7 @@ use tokio::{
 };
 
 use super::api::Api;
+use crate::binary;
 
 /// How long anything here may take before the test says that it hangs: two busy cores are slow.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -100,13 +101,8 @@ impl Site {
     }
 
     fn command(&self, listen: &str, settings: &[(&str, &str)]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_heartline"));
+        let mut command = Command::from(binary::command());
         command.args(["serve", "--listen", listen, "--data"]).arg(self.data());
-        // What is set where the tests run must not decide how they go.
-        let inherited = std::env::vars_os().map(|(name, _)| name);
-        for name in inherited.filter(|n| n.to_string_lossy().starts_with("HEARTLINE_")) {
-            command.env_remove(name);
-        }
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command.envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

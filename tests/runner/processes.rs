@@ -5,21 +5,21 @@ use std::{
     io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::{raw, server::BOUND};
+use crate::{binary, raw, server::BOUND};
 
 /// A process that does not outlive its test.
 struct Process(Child);
 
 impl Process {
     fn start(arguments: &[&str], settings: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_heartline"));
+        let mut command = binary::command();
         command.args(arguments).envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         Self(command.spawn().expect("the binary starts"))

@@ -3,11 +3,13 @@
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
+
+use crate::binary;
 
 /// No step takes nearly as long, even on a machine that does much else.
 pub(crate) const BOUND: Duration = Duration::from_secs(120);
@@ -55,13 +57,7 @@ impl Drop for Server {
 }
 
 fn serve(data: &Path, listen: &str) -> (Child, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_heartline"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("HEARTLINE_") {
-            command.env_remove(name);
-        }
-    }
-    let mut child = command
+    let mut child = binary::command()
         .args(["serve", "--listen", listen, "--data"])
         .arg(data)
         // However long a busy machine takes to start it, its runners may come back.
