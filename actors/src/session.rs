@@ -438,16 +438,14 @@ impl RunnerSession {
                 return Poll::Ready(told);
             }
             self.ask();
-            if let Poll::Ready(Some(found)) = Pin::new(&mut self.finding).poll_next(context) {
+            if let Poll::Ready(Some(found)) = next_of(&mut self.finding, context) {
                 self.telling.extend(found);
-                continue;
-            }
-            match Pin::new(&mut self.asking).poll_next(context) {
-                Poll::Ready(Some((queue, delivery))) => {
-                    self.asked.remove(&queue);
-                    self.given(delivery.map(Delivery::take).unwrap_or_default());
-                }
-                Poll::Ready(None) | Poll::Pending => break,
+            } else if let Poll::Ready(Some((queue, delivery))) = next_of(&mut self.asking, context)
+            {
+                self.asked.remove(&queue);
+                self.given(delivery.map(Delivery::take).unwrap_or_default());
+            } else {
+                break;
             }
         }
         if self.draining && self.held.is_empty() {
@@ -470,7 +468,12 @@ impl RunnerSession {
         if self.draining {
             return;
         }
-        let free = if self.is_fresh() { self.slots.free() } else { 0 };
+        // A busy runner has none free, and is not asked for the time with each event.
+        let free = match self.slots.free() {
+            0 => 0,
+            free if self.is_fresh() => free,
+            _ => 0,
+        };
         self.offer(free);
         if free == 0 {
             return;
@@ -604,6 +607,14 @@ impl Drop for RunnerSession {
             }
         }
     }
+}
+
+/// What is there; an empty set, as it mostly is, is not asked.
+fn next_of<F: Future>(
+    set: &mut FuturesUnordered<F>,
+    context: &mut Context<'_>,
+) -> Poll<Option<F::Output>> {
+    if set.is_empty() { Poll::Ready(None) } else { Pin::new(set).poll_next(context) }
 }
 
 fn is_fresh(core: &Core, line: &Line) -> bool {

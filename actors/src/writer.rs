@@ -36,6 +36,9 @@ const SNAPSHOT_MIN_BYTES: usize = 64 * 1024;
 /// A terminal state of a longer tail gets a snapshot, so that reading it needs no long replay.
 const TERMINAL_TAIL: u64 = 16;
 
+/// Bytes of JSON that an execution mostly fits in, so that it does not grow step by step.
+const EXECUTION_BYTES: usize = 1024;
+
 /// What the caller wants to see of the state that its command made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wants {
@@ -467,8 +470,10 @@ fn with_state(execution: &Bytes, transcript: &Transcript) -> Bytes {
 }
 
 fn json(value: &impl Serialize) -> Bytes {
+    let mut json = Vec::with_capacity(EXECUTION_BYTES);
     // Only maps with keys that are not strings fail, and there are none.
-    serde_json::to_vec(value).expect("states are plain JSON").into()
+    serde_json::to_writer(&mut json, value).expect("states are plain JSON");
+    json.into()
 }
 
 /// Whether the runner is heard in these events: a lease's own words, not the server's.

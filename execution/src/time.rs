@@ -100,22 +100,31 @@ impl Span {
 )]
 pub struct SpanError;
 
-impl fmt::Display for Span {
-    /// Hours and smaller units, without spaces. By hand, since each execution's JSON has a dozen.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Span {
+    /// By hand, since each execution's JSON has a dozen.
+    fn text(&self) -> String {
         const UNITS: [(u64, &str); 5] =
             [(3_600_000_000, "h"), (60_000_000, "m"), (1_000_000, "s"), (1_000, "ms"), (1, "µs")];
         if self.0 == 0 {
-            return f.write_str("0s");
+            return "0s".to_owned();
         }
+        let (mut text, mut digits) = (String::with_capacity(16), itoa::Buffer::new());
         let mut rest = self.0;
         for (unit, name) in UNITS {
             if rest >= unit {
-                write!(f, "{}{name}", rest / unit)?;
+                text.push_str(digits.format(rest / unit));
+                text.push_str(name);
                 rest %= unit;
             }
         }
-        Ok(())
+        text
+    }
+}
+
+impl fmt::Display for Span {
+    /// Hours and smaller units, without spaces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
     }
 }
 
@@ -137,7 +146,7 @@ impl FromStr for Span {
     }
 }
 
-text_serde!(Timestamp as text.as_str, Span as to_string.as_str);
+text_serde!(Timestamp as text.as_str, Span as text.as_str);
 
 #[cfg(test)]
 mod tests {

@@ -63,8 +63,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 /// Whether brackets outside strings nest deeper than `max`.
 fn nests_deeper(bytes: &[u8], max: usize) -> bool {
     let mut depth = 0_usize;
-    let mut rest = bytes.iter();
-    while let Some(byte) = rest.next() {
+    let mut rest = bytes;
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = behind;
         match byte {
             b'{' | b'[' => {
                 depth += 1;
@@ -73,21 +74,24 @@ fn nests_deeper(bytes: &[u8], max: usize) -> bool {
                 }
             }
             b'}' | b']' => depth = depth.saturating_sub(1),
-            b'"' => {
-                while let Some(byte) = rest.next() {
-                    match byte {
-                        b'"' => break,
-                        b'\\' => {
-                            rest.next();
-                        }
-                        _ => {}
-                    }
-                }
-            }
+            b'"' => rest = behind_string(rest),
             _ => {}
         }
     }
     false
+}
+
+/// What comes after the string that `inside` is in, which is most of what is sent.
+fn behind_string(inside: &[u8]) -> &[u8] {
+    let mut rest = inside;
+    while let Some(at) = memchr::memchr2(b'"', b'\\', rest) {
+        let escape = usize::from(rest[at] == b'\\');
+        rest = rest.get(at + 1 + escape..).unwrap_or_default();
+        if escape == 0 {
+            return rest;
+        }
+    }
+    &[]
 }
 
 /// The pointer to the value that is one level too deep, as far as the text is JSON up to there.
@@ -448,6 +452,11 @@ mod tests {
         assert!(message.contains("8 levels"));
         let flat = format!("{{\"name\":\"{}\\\"[[\"}}", "[".repeat(99));
         assert!(parse::<Sample>(flat.as_bytes(), 2).is_ok());
+        let behind = |inside: &str| behind_string(inside.as_bytes()).len();
+        assert_eq!(
+            [r#"a"b"#, r#"a\"b"cd"#, r#"\\"abc"#, r"a\", "a", ""].map(behind),
+            [1, 2, 3, 0, 0, 0]
+        );
     }
 
     #[test]

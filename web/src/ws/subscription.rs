@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     pin::Pin,
+    rc::Rc,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -50,7 +51,7 @@ struct Open {
     of_resource: bool,
 }
 
-type Opened = Abortable<Pin<Box<dyn Stream<Item = (String, Brought)>>>>;
+type Opened = Abortable<Pin<Box<dyn Stream<Item = (Rc<str>, Brought)>>>>;
 
 /// All subscriptions of a socket.
 pub(super) struct Subscriptions {
@@ -141,9 +142,9 @@ impl Subscriptions {
             connection: self.connection.clone(),
             at: At::Begin(subscribe),
         };
-        let of = id.clone();
+        let of: Rc<str> = id.as_str().into();
         let brought = stream::unfold(Box::new(subscription), move |mut subscription| {
-            let of = of.clone();
+            let of = Rc::clone(&of);
             async move {
                 let brought = subscription.next().await?;
                 Some(((of, brought), subscription))
@@ -164,7 +165,7 @@ impl Subscriptions {
                 Poll::Ready(Happened::Frames(frames))
             }
             Poll::Ready(Some((id, Brought::Last(frames, failed)))) => {
-                self.open.remove(&id);
+                self.open.remove(&*id);
                 if self.only && id.is_empty() {
                     self.over = Some(closing(failed));
                 }

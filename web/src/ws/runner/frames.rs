@@ -19,6 +19,8 @@ use crate::{
 pub(super) struct Out {
     bytes: BytesMut,
     count: usize,
+    /// For the making of an acknowledgement: there is one for each event.
+    line: Vec<u8>,
 }
 
 impl Out {
@@ -40,12 +42,16 @@ impl Out {
 
     /// It is done, and the log ends at `seq`.
     pub(super) fn ack(&mut self, id: &str, seq: Option<u64>) {
-        match seq {
-            Some(seq) => {
-                self.text(format!("{{\"op\":\"ack\",\"id\":{id},\"seq\":{seq}}}").as_bytes());
-            }
-            None => self.text(format!("{{\"op\":\"ack\",\"id\":{id}}}").as_bytes()),
+        self.line.clear();
+        self.line.extend_from_slice(b"{\"op\":\"ack\",\"id\":");
+        self.line.extend_from_slice(id.as_bytes());
+        if let Some(seq) = seq {
+            self.line.extend_from_slice(b",\"seq\":");
+            self.line.extend_from_slice(itoa::Buffer::new().format(seq).as_bytes());
         }
+        self.line.push(b'}');
+        text_frame(&mut self.bytes, &self.line);
+        self.count += 1;
     }
 
     /// It is not done.
