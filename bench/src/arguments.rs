@@ -78,6 +78,9 @@ pub(crate) enum Workload {
     /// A runner that other workloads start and kill
     #[command(hide = true)]
     Hold(Hold),
+    /// A server that does no more than it must, which other workloads start and kill
+    #[command(hide = true)]
+    Bare(Bare),
     /// Every workload with the figures it is judged by, each on a fresh server
     All(All),
 }
@@ -120,7 +123,7 @@ pub(crate) struct Ingest {
     pub(crate) warmup: u64,
     /// Give another server the same load afterwards
     #[arg(long, value_enum)]
-    pub(crate) peer: Option<WatchedPeer>,
+    pub(crate) peer: Option<WrittenPeer>,
     /// The other server; looked for in PATH unless named
     #[arg(long, value_name = "PATH")]
     pub(crate) peer_bin: Option<PathBuf>,
@@ -186,7 +189,7 @@ pub(crate) enum QueuePeer {
 impl Lifecycle {
     /// What the figures are judged by.
     pub(crate) fn judged(transport: Transport, all: &All) -> Self {
-        let redis = transport == Transport::Ws && all.peer == Some(WatchedPeer::Redis);
+        let redis = transport == Transport::Ws && all.peer == Some(WrittenPeer::Redis);
         Self {
             transport,
             in_flight: 64,
@@ -243,22 +246,53 @@ pub(crate) struct Idle {
     pub(crate) rounds: usize,
 }
 
-/// What to compare with.
+/// What to compare writing with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum WatchedPeer {
+pub(crate) enum WrittenPeer {
     /// The server of the crate `durable-streams`, with `--durability wal`
     DurableStreams,
     /// Redis Streams, with `--appendfsync always`
     Redis,
 }
 
-impl WatchedPeer {
+/// What to compare watching with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WatchedPeer {
+    /// The server of the crate `durable-streams`, with `--durability wal`
+    DurableStreams,
+    /// Redis Streams, with `--appendfsync always`
+    Redis,
+    /// A thread of this program that syncs a line and sends it on: what the machine allows
+    Bare,
+}
+
+impl From<WrittenPeer> for WatchedPeer {
+    fn from(peer: WrittenPeer) -> Self {
+        match peer {
+            WrittenPeer::DurableStreams => WatchedPeer::DurableStreams,
+            WrittenPeer::Redis => WatchedPeer::Redis,
+        }
+    }
+}
+
+/// Options of `bare`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Bare {
+    /// Where to listen, on loopback
+    #[arg(long)]
+    pub(crate) port: u16,
+    /// Where to keep what is written
+    #[arg(long)]
+    pub(crate) folder: PathBuf,
+}
+
+impl WrittenPeer {
     /// What it is compared with where nobody says: one request after the other over HTTP, or
     /// sockets that stay open.
     const fn usual(self) -> Transport {
         match self {
-            WatchedPeer::DurableStreams => Transport::Http,
-            WatchedPeer::Redis => Transport::Ws,
+            WrittenPeer::DurableStreams => Transport::Http,
+            WrittenPeer::Redis => Transport::Ws,
         }
     }
 }
@@ -401,7 +435,7 @@ pub(crate) struct All {
     /// Give another server the load of `ingest` with 128 producers, and of `lifecycle`, afterwards:
     /// Redis that over sockets, `durable-streams` that of `ingest` over HTTP
     #[arg(long, value_enum)]
-    pub(crate) peer: Option<WatchedPeer>,
+    pub(crate) peer: Option<WrittenPeer>,
     /// The other server; looked for in PATH unless named
     #[arg(long, value_name = "PATH")]
     pub(crate) peer_bin: Option<PathBuf>,
@@ -449,6 +483,7 @@ mod tests {
             "idle --live 100000 --terminal 100000",
             "deliver --watchers 1000 --rate 20 --peer redis",
             "fanout --watchers 1000 --batch 100 --peer durable-streams",
+            "deliver --watchers 100 --rate 100 --peer bare",
             "watchers --watchers 4000",
             "stampede --watchers 5000 --behind 1000",
             "stalled --stalled 200 --mebibytes 40",

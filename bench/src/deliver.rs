@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    arguments::{ComparedWith, Deliver, Fanout},
+    arguments::{ComparedWith, Deliver, Fanout, WatchedPeer},
     broadcast::{self, Finding, Plan},
     error::Result,
     lab::{Lab, report_supervisor},
@@ -26,6 +26,14 @@ const SETTLE: Duration = Duration::from_millis(300);
 enum Kind {
     Deliver,
     Fanout,
+    /// For neither: beside what no server reaches there is nothing to judge.
+    BesideTheLeast,
+}
+
+impl Kind {
+    fn beside(self, compared: &ComparedWith) -> Self {
+        if compared.peer == Some(WatchedPeer::Bare) { Kind::BesideTheLeast } else { self }
+    }
 }
 
 /// Events at a steady rate, one for each request.
@@ -41,7 +49,8 @@ pub(crate) fn run(lab: &Lab, options: &Deliver) -> Result<Report> {
     let (mut report, finding, theirs) =
         measured(lab, ("deliver", &title), (&shape, &plan), compared)?;
     judge_delivery(&mut report, options, &finding);
-    compare(theirs.as_ref(), &finding, Kind::Deliver, &mut report);
+    let kind = Kind::Deliver.beside(compared);
+    compare(theirs.as_ref(), &finding, kind, &mut report);
     Ok(report)
 }
 
@@ -62,7 +71,8 @@ pub(crate) fn fanout(lab: &Lab, options: &Fanout) -> Result<Report> {
         let bounds = Bounds::Both { must: 1e6, aim: 3e6 };
         report.target("fanout, 1,000 watchers", measured, Good::AtLeast, bounds);
     }
-    compare(theirs.as_ref(), &finding, Kind::Fanout, &mut report);
+    let kind = Kind::Fanout.beside(compared);
+    compare(theirs.as_ref(), &finding, kind, &mut report);
     Ok(report)
 }
 
@@ -134,6 +144,11 @@ fn compare(theirs: Option<&Finding>, ours: &Finding, kind: Kind, report: &mut Re
             report.target("deliver, p50 over the peer's", over, Good::AtMost, Bounds::Aim(1.0));
             let over = (ours.p99_ms() / theirs.p99_ms(), "×");
             report.target("deliver, p99 over the peer's", over, Good::AtMost, Bounds::Aim(1.0));
+        }
+        Kind::BesideTheLeast => {
+            let (p50, p99) = (ours.p50_ms() / theirs.p50_ms(), ours.p99_ms() / theirs.p99_ms());
+            let text = format!("p50 {} ×   p99 {} ×", figure(p50), figure(p99));
+            report.row("over_the_least", text, serde_json::json!({"p50": p50, "p99": p99}));
         }
         Kind::Fanout => {
             let over = (ours.deliveries_per_second() / rate, "×");

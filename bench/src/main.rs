@@ -6,6 +6,7 @@
 
 mod arguments;
 mod audience;
+mod bare;
 mod broadcast;
 mod cancel;
 mod claims;
@@ -57,8 +58,13 @@ use report::Report;
 fn main() -> ExitCode {
     let Arguments { common, workload } = Arguments::parse();
     let json = common.json;
-    if let Workload::Hold(hold) = &workload {
-        return match hold::run(hold) {
+    let helped = match &workload {
+        Workload::Hold(hold) => Some(hold::run(hold)),
+        Workload::Bare(bare) => Some(bare::run(bare)),
+        _ => None,
+    };
+    if let Some(helped) = helped {
+        return match helped {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("error: {error}");
@@ -109,7 +115,9 @@ fn run(lab: &Lab, workload: &Workload, json: bool) -> Result<Report> {
         Workload::Claims(options) => claims::run(lab, options),
         Workload::Disconnect(options) => disconnect::run(lab, options),
         Workload::Heartbeats(options) => heartbeats::run(lab, options),
-        Workload::Hold(_) | Workload::All(_) => unreachable!("`main` and `steps` take them"),
+        Workload::Hold(_) | Workload::Bare(_) | Workload::All(_) => {
+            unreachable!("`main` and `steps` take them")
+        }
     }?;
     println!("{}", report.text());
     if json {

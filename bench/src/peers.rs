@@ -11,7 +11,7 @@ use crate::{
     error::{Doing, Result},
     lab::Lab,
     report::Report,
-    server::{Launch, Server},
+    server::{Launch, Server, beside_this_binary},
 };
 
 /// The version of `durable-streams` compared with.
@@ -23,6 +23,7 @@ impl WatchedPeer {
         match self {
             WatchedPeer::DurableStreams => "durable-streams-server",
             WatchedPeer::Redis => "redis-server",
+            WatchedPeer::Bare => "heartline-bench",
         }
     }
 
@@ -33,6 +34,9 @@ impl WatchedPeer {
                 format!("durable-streams {DURABLE_STREAMS}, --durability wal")
             }
             WatchedPeer::Redis => "Redis Streams, --appendonly yes --appendfsync always".to_owned(),
+            WatchedPeer::Bare => {
+                "one thread that writes each event to a file, syncs it and sends it on".to_owned()
+            }
         }
     }
 
@@ -45,6 +49,7 @@ impl WatchedPeer {
             WatchedPeer::Redis => "apt-get install redis-server\n\
                                    or name one with --peer-bin PATH/redis-server"
                 .to_owned(),
+            WatchedPeer::Bare => "name this program with --peer-bin".to_owned(),
         }
     }
 }
@@ -56,8 +61,12 @@ pub(crate) fn start(
     program: Option<&Path>,
     report: &mut Report,
 ) -> Result<Option<Server>> {
-    let program = program.unwrap_or_else(|| Path::new(peer.program()));
-    let Some(program) = found(program) else {
+    let program = match (program, peer) {
+        (Some(program), _) => program.to_owned(),
+        (None, WatchedPeer::Bare) => beside_this_binary(peer.program())?,
+        (None, _) => PathBuf::from(peer.program()),
+    };
+    let Some(program) = found(&program) else {
         let text = format!(
             "skipped: there is no {}; install it with\n{}",
             program.display(),
@@ -88,6 +97,7 @@ fn arguments(peer: WatchedPeer, address: SocketAddr, folder: &str) -> Vec<String
         WatchedPeer::DurableStreams => {
             &["--port", &port, "--data-dir", folder, "--durability", "wal"]
         }
+        WatchedPeer::Bare => &["bare", "--port", &port, "--folder", folder],
         WatchedPeer::Redis => &[
             "--port",
             &port,

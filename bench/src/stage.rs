@@ -4,6 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use crate::{
     arguments::WatchedPeer,
+    bare,
     broadcast::{self, Finding, Plan},
     crowd::{Chain, Crowd, Dialect, resp, websocket},
     error::{Error, Result},
@@ -137,6 +138,9 @@ pub(crate) fn peer(peer: WatchedPeer, address: SocketAddr, shape: &Shape) -> Res
         }
         WatchedPeer::Redis => {
             (Dialect::Redis, resp::read_after(b"0"), Post::redis(shape.size, shape.batch)?)
+        }
+        WatchedPeer::Bare => {
+            (Dialect::Bare, bare::FOLLOW.to_vec(), Post::lines(shape.size, shape.batch)?)
         }
     };
     let mut crowd = Crowd::new(dialect, shape.batch as u64)?;

@@ -182,6 +182,16 @@ fn a_peer_to_watch_that_is_not_installed_is_skipped_plainly() {
     assert!(run.text.contains("apt-get install redis-server"), "{}", run.text);
 }
 
+#[test]
+fn beside_what_no_server_reaches_there_is_a_ratio_and_no_verdict() {
+    let run = bench(Flaw::None, &[DELIVER, &["--peer", "bare"]].concat());
+    assert!(run.success, "{}", run.text);
+    let line = |name: &str| run.text.lines().find(|line| line.trim().starts_with(name));
+    assert!(line("peer audit").is_some_and(|line| line.contains("saw all")), "{}", run.text);
+    assert!(line("over the least").is_some_and(|line| line.contains('×')), "{}", run.text);
+    assert!(!run.text.contains("over the peer's"), "{}", run.text);
+}
+
 const WS: &[&str] = &["--transport", "ws"];
 const CLAIMS: &[&str] = &[
     "claims",

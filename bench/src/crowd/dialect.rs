@@ -9,6 +9,7 @@ use super::{
     resp,
 };
 use crate::{
+    bare,
     error::{Error, Result},
     publish::mark_at,
 };
@@ -38,6 +39,8 @@ pub(crate) enum Dialect {
     DurableStreams,
     /// `XREAD BLOCK`, asked again after every reply.
     Redis,
+    /// Lines, after one that says that they will come.
+    Bare,
 }
 
 /// Where a watcher stands.
@@ -90,13 +93,13 @@ impl Dialect {
             }
             *walk.stage = match self {
                 Dialect::Heartline => Stage::Upgraded,
-                Dialect::DurableStreams | Dialect::Redis => Stage::Following,
+                Dialect::DurableStreams | Dialect::Redis | Dialect::Bare => Stage::Following,
             };
         }
         let rest = &bytes[consumed..];
         let mut brought = match self {
             Dialect::Heartline => walk.frames(rest, see)?,
-            Dialect::DurableStreams => walk.marks(rest, see),
+            Dialect::DurableStreams | Dialect::Bare => walk.marks(rest, see),
             Dialect::Redis => walk.replies(rest, see)?,
         };
         brought.consumed += consumed;
@@ -108,6 +111,7 @@ impl Dialect {
         let status = match self {
             Dialect::Heartline => "101",
             Dialect::DurableStreams | Dialect::Redis => "200",
+            Dialect::Bare => return Ok(bytes.starts_with(bare::DONE).then_some(bare::DONE.len())),
         };
         let Some(at) = bytes.windows(HEAD_END.len()).position(|window| window == HEAD_END) else {
             return Ok(None);
@@ -307,6 +311,19 @@ mod tests {
         for piece in [1, 3, 50, 64, 65, bytes.len()] {
             let (chain, seen, _) = fed(Dialect::DurableStreams, &bytes, piece).unwrap();
             assert_eq!(seen, [1, 2, 3], "in pieces of {piece}");
+            assert!(chain.whole(3));
+        }
+    }
+
+    #[test]
+    fn lines_are_events_after_the_one_that_promises_them() {
+        let mut bytes = bare::DONE.to_vec();
+        for number in 1..4 {
+            bytes.extend(format!("{}\n", published(number)).into_bytes());
+        }
+        for piece in [1, 3, 50, bytes.len()] {
+            let (chain, seen, stage) = fed(Dialect::Bare, &bytes, piece).unwrap();
+            assert_eq!((seen, stage), (vec![1, 2, 3], Stage::Following), "in pieces of {piece}");
             assert!(chain.whole(3));
         }
     }

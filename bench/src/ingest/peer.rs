@@ -8,7 +8,7 @@ use super::{
     log::{Log, NUMBER_KEY},
 };
 use crate::{
-    arguments::{Ingest, Transport, WatchedPeer},
+    arguments::{Ingest, Transport, WrittenPeer},
     crowd::resp,
     error::{Error, Result},
     http::{Connections, Head, Host, Parse, Received, number, spread, spread_as},
@@ -30,7 +30,7 @@ pub(super) fn compare(
 ) -> Result<()> {
     let Some(peer) = options.peer else { return Ok(()) };
     let program = options.peer_bin.as_deref();
-    let Some(mut server) = peers::start(lab, peer, program, report)? else { return Ok(()) };
+    let Some(mut server) = peers::start(lab, peer.into(), program, report)? else { return Ok(()) };
     let address = server.address();
     let mut logs = open_streams(peer, address, options)?;
     let connections = Connections::speaking(parse(peer), address, plan.producers)?;
@@ -55,17 +55,17 @@ pub(super) fn compare(
 }
 
 /// How its replies are found.
-fn parse(peer: WatchedPeer) -> Parse {
+fn parse(peer: WrittenPeer) -> Parse {
     match peer {
-        WatchedPeer::DurableStreams => Head::parse,
-        WatchedPeer::Redis => resp::answer,
+        WrittenPeer::DurableStreams => Head::parse,
+        WrittenPeer::Redis => resp::answer,
     }
 }
 
-fn open_streams(peer: WatchedPeer, address: SocketAddr, options: &Ingest) -> Result<Vec<Log>> {
+fn open_streams(peer: WrittenPeer, address: SocketAddr, options: &Ingest) -> Result<Vec<Log>> {
     let (size, batch) = (options.size, options.batch);
     let count = options.executions.unwrap_or(options.producers);
-    if peer == WatchedPeer::Redis {
+    if peer == WrittenPeer::Redis {
         return (0..count).map(|nth| Log::added(&format!("bench-{nth}"), size, batch)).collect();
     }
     let host = Host::new(address);
@@ -81,12 +81,12 @@ fn open_streams(peer: WatchedPeer, address: SocketAddr, options: &Ingest) -> Res
 }
 
 /// How many acknowledged events the streams do not hold, in the order they were sent.
-fn missing(peer: WatchedPeer, address: SocketAddr, logs: &[Log]) -> Result<u64> {
+fn missing(peer: WrittenPeer, address: SocketAddr, logs: &[Log]) -> Result<u64> {
     let host = Host::new(address);
     let mut missing = 0;
     let read = |nth: usize| match peer {
-        WatchedPeer::DurableStreams => host.get(&logs[nth].name),
-        WatchedPeer::Redis => resp::command(&[b"XRANGE", logs[nth].name.as_bytes(), b"-", b"+"]),
+        WrittenPeer::DurableStreams => host.get(&logs[nth].name),
+        WrittenPeer::Redis => resp::command(&[b"XRANGE", logs[nth].name.as_bytes(), b"-", b"+"]),
     };
     spread_as(
         parse(peer),

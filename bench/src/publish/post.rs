@@ -77,6 +77,12 @@ impl Post {
         Ok(Self::new(request, Answer::Lines(2 + 3 * events)))
     }
 
+    /// The same data as lines.
+    pub(crate) fn lines(size: usize, events: usize) -> Result<Self> {
+        let line = format!("{}\n", data(size)?);
+        Ok(Self::new(line.repeat(events).into_bytes(), Answer::Lines(events)))
+    }
+
     fn new(request: Vec<u8>, answer: Answer) -> Self {
         let numbers_at = Patch::find(&request, NUMBER, WIDTH, b'0');
         let times_at = Patch::find(&request, TIME, WIDTH, b'0');
@@ -152,6 +158,7 @@ mod tests {
             Post::heartline(&host, &lease, 256, 2).unwrap(),
             Post::stream(&host, "/v1/stream/s", 256, 2).unwrap(),
             Post::redis(256, 2).unwrap(),
+            Post::lines(256, 2).unwrap(),
         ] {
             assert_eq!(numbers(post.next(5)), [(1, 5), (2, 5)]);
             assert_eq!(numbers(post.next(6)), [(3, 6), (4, 6)]);
