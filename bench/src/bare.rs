@@ -26,6 +26,8 @@ pub(crate) const FOLLOW: &[u8] = b"FOLLOW\n";
 pub(crate) const DONE: &[u8] = b"+\n";
 /// The token of the listener; connections are known by their number.
 const LISTENER: usize = usize::MAX;
+/// Bytes read at once: many lines, and little to clear.
+const READ: usize = 8 * 1024;
 /// Longer than any run: there is always something to wait for.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -100,7 +102,7 @@ impl Relay {
     /// Adds whole lines to `lines`; how many there were, where it is a publisher's.
     fn read(&mut self, token: usize, lines: &mut Vec<u8>) -> Result<Option<usize>> {
         let connection = &mut self.connections[token];
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = [0; READ];
         let read = match connection.stream.read(&mut buffer) {
             Ok(read) => read,
             Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
