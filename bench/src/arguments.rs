@@ -262,7 +262,7 @@ pub(crate) enum WatchedPeer {
     DurableStreams,
     /// Redis Streams, with `--appendfsync always`
     Redis,
-    /// A thread of this program that syncs a line and sends it on: what the machine allows
+    /// One thread of this program that syncs a line and sends it on, and does nothing else
     Bare,
 }
 

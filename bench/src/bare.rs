@@ -1,6 +1,7 @@
-//! The least that a server of this kind can do, as a measure of the machine: what a connection
-//! writes is synced to a file, acknowledged, and sent on to all that asked to follow. One thread,
-//! no protocol to speak of, no second reader of the log: whatever is faster does less.
+//! The least work that a server of this kind can do, as a measure of the machine: what a connection
+//! writes is synced to a file, acknowledged, and sent on to all that asked to follow. One thread, so
+//! that with many followers two that share them may be quicker: a yardstick, and no proof of what
+//! cannot be. What is held for a connection is bounded by what the load generator sends it.
 //!
 //! Lines are events. A connection whose first line is [`FOLLOW`] follows; any other publishes, and
 //! is answered with a line for each of its own.

@@ -26,7 +26,7 @@ const SETTLE: Duration = Duration::from_millis(300);
 enum Kind {
     Deliver,
     Fanout,
-    /// For neither: beside what no server reaches there is nothing to judge.
+    /// For neither: what only syncs and sends is a yardstick, and nothing to be ahead of.
     BesideTheLeast,
 }
 

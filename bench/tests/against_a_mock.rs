@@ -183,7 +183,7 @@ fn a_peer_to_watch_that_is_not_installed_is_skipped_plainly() {
 }
 
 #[test]
-fn beside_what_no_server_reaches_there_is_a_ratio_and_no_verdict() {
+fn beside_one_that_only_syncs_and_sends_there_is_a_ratio_and_no_verdict() {
     let run = bench(Flaw::None, &[DELIVER, &["--peer", "bare"]].concat());
     assert!(run.success, "{}", run.text);
     let line = |name: &str| run.text.lines().find(|line| line.trim().starts_with(name));
