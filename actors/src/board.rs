@@ -5,7 +5,7 @@
 //! the same feeding rebuilds it after a restart.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -16,11 +16,11 @@ use heartline_execution::{
     Deadline, DeadlineKind, ExecutionId, LeaseId, Name, Namespace, Phase, Place, QueueSettings,
     Standing, Timestamp, command::Signs, queue::Pause,
 };
-use indexmap::IndexMap;
 
 pub use crate::queue::QueueFigures;
 use crate::{
     lineup::{Hold, Position, Ticket},
+    maps::{HashMap, IndexMap},
     queue::Queue,
 };
 

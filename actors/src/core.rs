@@ -1,11 +1,8 @@
 //! What every actor shares: the journal, the board, the feeds, the clock, the settings.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicI64, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use heartline_config::Config;
@@ -21,6 +18,7 @@ use crate::{
     feed::Feeds,
     journal::Journal,
     live::Changes,
+    maps::{HashMap, HashSet},
     runners::Runners,
     sessions::Sessions,
     views::Error,
@@ -38,7 +36,7 @@ pub(crate) struct Core {
     board: Mutex<Board>,
     runners: Mutex<Runners>,
     /// Queues that were stirred, each once, until their actor looks.
-    stirred: Mutex<std::collections::HashSet<QueueKey>>,
+    stirred: Mutex<HashSet<QueueKey>>,
     /// Wakes whoever drives the queues.
     pub(crate) queues_stirred: Notify,
     /// Wakes the supervisor when the next deadline has come nearer.
@@ -141,7 +139,7 @@ impl Core {
     /// whose outcome was unknown.
     pub(crate) fn read_queues(&self) -> Result<(), StoreError> {
         let _turn = self.settings_turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut found = HashMap::new();
+        let mut found = HashMap::default();
         self.store.queues(&mut |namespace, queue, settings| {
             found.insert((namespace, queue), settings);
         })?;
@@ -235,7 +233,7 @@ impl Core {
         self.queues_stirred.notify_one();
     }
 
-    pub(crate) fn take_stirred(&self) -> std::collections::HashSet<QueueKey> {
+    pub(crate) fn take_stirred(&self) -> HashSet<QueueKey> {
         std::mem::take(&mut *self.stirred.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -3,12 +3,9 @@
 //! At most one actor per execution is listed; should two ever run, the log's expected seq lets only
 //! one write. A terminal execution gets no actor: its state is read, answered from and dropped.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock,
+    atomic::{AtomicU64, Ordering},
 };
 
 use actix::{
@@ -17,7 +14,6 @@ use actix::{
 };
 use heartline_execution::{Command, ExecutionId, Kind, Namespace, Span, State, Timestamp, decide};
 use heartline_storage::{Append, Idempotency};
-use indexmap::IndexMap;
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
@@ -26,6 +22,7 @@ use crate::{
     execution::{Execute, ExecutionActor, ExitGuard, Look, Show, Usage},
     home::Home,
     journal::Status,
+    maps::{HashMap, IndexMap},
     views::{Error, View},
     writer::{self, Answer, Answering, Nudge, Wants, Writer},
 };

@@ -6,7 +6,7 @@
 //! reconnect at once, one reads. Nothing is dropped and nothing is kept per reader.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     sync::{
         Arc, Mutex, OnceLock, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 
 use crate::{
     delivery::{Deliveries, Outbound, Pace, Transport, Watching},
+    maps::HashMap,
     views::Error,
 };
 

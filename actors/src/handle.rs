@@ -5,10 +5,7 @@ mod operator;
 mod person;
 mod runner;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, atomic::Ordering},
-};
+use std::sync::{Arc, Mutex, atomic::Ordering};
 
 use actix::Addr;
 use heartline_execution::{Namespace, Timestamp};
@@ -16,6 +13,7 @@ use heartline_execution::{Namespace, Timestamp};
 use crate::{
     core::Core,
     directory::Directory,
+    maps::HashMap,
     queues::Queues,
     streams::Streams,
     supervisor::Watch,

@@ -4,6 +4,7 @@
 //! gets one before it decides, so that a full journal refuses work instead of queueing it.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -12,13 +13,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use heartline_execution::{ExecutionId, Namespace};
 use heartline_storage::{Append, ExecutionStore, Record, Refusal};
 use tokio::sync::Notify;
 
 use crate::{
     home::{Outcome, Outcomes},
+    inbox::{Receiver, Sender, Waited, inbox},
     recent::Recent,
     views::JournalView,
 };
@@ -224,7 +225,7 @@ impl Journal {
         limits: Limits,
         crash_at: Option<CrashAt>,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let (queue, entries) = crossbeam_channel::bounded(limits.queue);
+        let (queue, entries) = inbox();
         let shared = Arc::new(Shared {
             figures: Mutex::default(),
             reconcile: OnceLock::new(),
@@ -265,7 +266,7 @@ impl Journal {
         let entry = Entry { append, reply: Reply { status, done, _permit: permit } };
         if let Err(refused) = self.queue.send(entry) {
             let stopped = Failure::Store("the journal has stopped".to_owned());
-            refused.into_inner().reply.tell(Err(stopped));
+            refused.reply.tell(Err(stopped));
         }
     }
 
@@ -335,34 +336,40 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, entries: &Receiver<Entry>) {
+        let mut waiting = VecDeque::new();
         let mut appends = Vec::new();
         let mut replies = Vec::new();
-        while let Ok(first) = entries.recv() {
-            let mut bytes = 0;
-            let mut next = Some(first);
-            let mut yielded = false;
-            while let Some(Entry { append, reply }) = next {
-                bytes += append.records.iter().map(|r| r.json.len()).sum::<usize>();
-                if reply.status.poisoned.load(Ordering::Acquire) {
-                    let (expected, actual) = (append.expected_seq, append.expected_seq);
-                    reply.tell(Err(Failure::Moved(Refusal::Moved { expected, actual })));
-                } else {
-                    appends.push(append);
-                    replies.push(reply);
-                }
-                let room =
-                    appends.len() < self.limits.batch_entries && bytes < self.limits.batch_bytes;
-                next = if room { entries.try_recv().ok() } else { None };
-                if next.is_none() && room && !yielded {
-                    // Whoever is about to decide gets the core first: on a busy machine the batch
-                    // grows, on an idle one this returns at once.
-                    yielded = true;
-                    std::thread::yield_now();
-                    next = entries.try_recv().ok();
-                }
+        while !waiting.is_empty() || entries.wait(&mut waiting, None) == Waited::Some {
+            if waiting.len() < self.limits.batch_entries {
+                // Whoever is about to decide gets the core first: on a busy machine the batch
+                // grows, on an idle one this returns at once.
+                std::thread::yield_now();
+                entries.take(&mut waiting);
             }
+            self.gather(&mut waiting, &mut appends, &mut replies);
             if let Err(failed) = self.commit(&mut appends, &mut replies) {
-                self.recover(entries, failed);
+                self.recover(entries, waiting.drain(..), failed);
+            }
+        }
+    }
+
+    /// Moves one batch from what waits, as much as a commit may have and at least one entry.
+    fn gather(
+        &self,
+        waiting: &mut VecDeque<Entry>,
+        appends: &mut Vec<Append>,
+        replies: &mut Vec<Reply>,
+    ) {
+        let mut bytes = 0;
+        while appends.len() < self.limits.batch_entries && bytes < self.limits.batch_bytes {
+            let Some(Entry { append, reply }) = waiting.pop_front() else { return };
+            if reply.status.poisoned.load(Ordering::Acquire) {
+                let (expected, actual) = (append.expected_seq, append.expected_seq);
+                reply.tell(Err(Failure::Moved(Refusal::Moved { expected, actual })));
+            } else {
+                bytes += append.records.iter().map(|r| r.json.len()).sum::<usize>();
+                appends.push(append);
+                replies.push(reply);
             }
         }
     }
@@ -414,35 +421,47 @@ impl Writer {
     }
 
     /// Refuses everything and tries to bring the store back, until it is or everybody has gone.
-    fn recover(&self, entries: &Receiver<Entry>, failed: Failed) {
+    fn recover(
+        &self,
+        entries: &Receiver<Entry>,
+        waiting: impl Iterator<Item = Entry>,
+        failed: Failed,
+    ) {
         let Failed { mut error, unknown, homes } = failed;
+        let refuse = |entry: Entry, error: &str| {
+            entry.reply.tell(Err(Failure::Store(error.to_owned())));
+        };
+        waiting.for_each(|entry| refuse(entry, &error));
         let mut next_try = Instant::now() + self.limits.recover_interval;
+        let mut late = VecDeque::new();
         loop {
-            match entries.recv_timeout(next_try.saturating_duration_since(Instant::now())) {
-                Ok(entry) => entry.reply.tell(Err(Failure::Store(error.clone()))),
-                Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => {
-                    match self.store.recover() {
-                        Ok(()) => {
-                            // Before anybody writes again: what turned out to be durable is shown,
-                            // after what was durable before it.
-                            homes.iter().for_each(|home| home.flush());
-                            if let Some(reconcile) = self.shared.reconcile.get() {
-                                reconcile(&unknown);
-                            }
-                            tracing::info!("the store has recovered: writes are accepted again");
-                            self.shared.set_error(None);
-                            return;
-                        }
-                        Err(again) => {
-                            tracing::warn!(error = %again, "the store has not recovered yet");
-                            error = again.to_string();
-                            self.shared.set_error(Some(error.clone()));
-                        }
+            let waited = entries.wait(&mut late, Some(next_try));
+            late.drain(..).for_each(|entry| refuse(entry, &error));
+            if waited == Waited::Over {
+                return;
+            }
+            if Instant::now() < next_try {
+                continue;
+            }
+            match self.store.recover() {
+                Ok(()) => {
+                    // Before anybody writes again: what turned out to be durable is shown,
+                    // after what was durable before it.
+                    homes.iter().for_each(|home| home.flush());
+                    if let Some(reconcile) = self.shared.reconcile.get() {
+                        reconcile(&unknown);
                     }
-                    next_try = Instant::now() + self.limits.recover_interval;
+                    tracing::info!("the store has recovered: writes are accepted again");
+                    self.shared.set_error(None);
+                    return;
+                }
+                Err(again) => {
+                    tracing::warn!(error = %again, "the store has not recovered yet");
+                    error = again.to_string();
+                    self.shared.set_error(Some(error.clone()));
                 }
             }
+            next_try = Instant::now() + self.limits.recover_interval;
         }
     }
 

@@ -13,12 +13,13 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
 };
 
 use heartline_execution::{ExecutionId, Name, QueueSettings, Rate, Timestamp, queue::Pause};
 
 use crate::bucket::Bucket;
+use crate::maps::HashMap;
 
 /// An execution that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]

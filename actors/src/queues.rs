@@ -3,10 +3,7 @@
 //! What is claimable, and in which order, is the board's; the claims that wait are kept here. A
 //! claim is granted only after its commit, and only to a runner that is still there.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use actix::{
     Actor, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler, WrapFuture,
@@ -19,6 +16,7 @@ use crate::{
     board::QueueKey,
     core::Core,
     directory::Directory,
+    maps::HashMap,
     sessions::Slots,
     views::{Error, Granted},
     writer::Wants,
@@ -94,7 +92,7 @@ pub(crate) struct Queues {
 
 impl Queues {
     pub(crate) fn new(core: Arc<Core>, directory: Arc<Directory>) -> Self {
-        Self { core, directory, waiting: HashMap::new() }
+        Self { core, directory, waiting: HashMap::default() }
     }
 
     /// Gives what there is to those who wait, first come, first served.

@@ -4,12 +4,13 @@
 //! whoever forgets the idle has to look there in between ([`Runners::idle`],
 //! [`Runners::forget_idle`]).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use heartline_execution::{Name, Namespace, Span, Timestamp, event::RunnerInfo};
 
 use crate::{
     board::{QueueKey, RunnerKey},
+    maps::HashMap,
     views::RunnerStatus,
 };
 
@@ -87,9 +88,9 @@ impl Runners {
     /// At most `limit` are remembered; beyond that the one unheard of for longest is forgotten.
     pub fn new(limit: usize) -> Self {
         Self {
-            known: HashMap::new(),
-            by_queue: HashMap::new(),
-            offers: HashMap::new(),
+            known: HashMap::default(),
+            by_queue: HashMap::default(),
+            offers: HashMap::default(),
             limit,
             next_search: Timestamp(0),
         }

@@ -5,7 +5,7 @@
 //! it has changed, so that nothing is told that is not durable and nothing is missed.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::VecDeque,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -29,6 +29,7 @@ use crate::{
     directory::Directory,
     execution::Execute,
     finder::Finder,
+    maps::{HashMap, HashSet},
     queues::{self, Ask, Delivery, Queues},
     sessions::{Answered, Ends, Line, Sent, Slots, Tag, Ticket},
     views::{Error, Granted},
@@ -176,11 +177,11 @@ impl RunnerSession {
             runner,
             queues,
             line,
-            held: HashMap::new(),
+            held: HashMap::default(),
             slots: Slots::new(slots),
             offered: 0,
             asking: FuturesUnordered::new(),
-            asked: HashSet::new(),
+            asked: HashSet::default(),
             finding: FuturesUnordered::new(),
             answered: VecDeque::new(),
             telling: VecDeque::new(),

@@ -5,7 +5,7 @@
 //! So what waits for a runner that does not listen is bounded by what it holds.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering},
@@ -15,9 +15,12 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 use heartline_execution::{ExecutionId, LeaseId, Reply, SessionId, Span, Timestamp};
-use indexmap::IndexSet;
 
-use crate::{board::RunnerKey, views::Error};
+use crate::{
+    board::RunnerKey,
+    maps::{HashMap, IndexSet},
+    views::Error,
+};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Only map operations run under these locks.

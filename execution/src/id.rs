@@ -193,9 +193,15 @@ impl FromStr for LeaseId {
 
 /// Exactly one spelling per value: 32 lower-case digits.
 fn parse_hex(text: &str) -> Option<u128> {
-    let canonical =
-        text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    canonical.then(|| u128::from_str_radix(text, 16).ok()).flatten()
+    let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
+    digits.iter().try_fold(0, |value, digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(value << 4 | u128::from(digit))
+    })
 }
 
 /// A name that people or runners choose: queues, runner ids, namespaces, idempotency keys.

@@ -3,8 +3,7 @@
 //! Two generations instead of a linked LRU: when the young one is full it becomes the old one, and
 //! what is used again moves back. Bounded, and O(1) without any order to maintain.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use heartline_execution::{ExecutionId, Namespace};
 
 use crate::record::Link;

@@ -5,7 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
-use heartline_execution::{ExecutionId, Namespace, Phase, Timestamp};
+use heartline_execution::{ExecutionId, Kind, Name, Namespace, Phase, Timestamp};
 
 use crate::{
     Cursor, Facets, Query,
@@ -16,29 +16,64 @@ use crate::{
     keys,
 };
 
-/// On disk for ever: never renumber.
-#[derive(Clone, Copy)]
-#[repr(u8)]
-enum Facet {
-    All = 0,
-    Phase = 1,
-    Kind = 2,
-    Queue = 3,
-    Name = 4,
-    Label = 5,
-    Runner = 6,
-    Parent = 7,
-    RetryOf = 8,
+/// Something an execution is listed under: a facet and its value there.
+#[derive(Clone, Copy, PartialEq)]
+enum Value<'a> {
+    All,
+    Phase(Phase),
+    Kind(Kind),
+    Queue(&'a Name),
+    Name(&'a str),
+    Label(&'a str, &'a str),
+    Runner(&'a Name),
+    Parent(ExecutionId),
+    RetryOf(ExecutionId),
 }
 
 /// Bytes of creation time and id at the end of each key.
 const PLACE: usize = 8 + ID_LEN;
 
-fn prefix(namespace: &Namespace, facet: Facet) -> Vec<u8> {
-    let mut key = Vec::with_capacity(96);
-    keys::push_namespace(&mut key, namespace);
-    key.push(facet as u8);
-    key
+impl Value<'_> {
+    /// On disk for ever: never renumber.
+    const fn facet(self) -> u8 {
+        match self {
+            Self::All => 0,
+            Self::Phase(_) => 1,
+            Self::Kind(_) => 2,
+            Self::Queue(_) => 3,
+            Self::Name(_) => 4,
+            Self::Label(..) => 5,
+            Self::Runner(_) => 6,
+            Self::Parent(_) => 7,
+            Self::RetryOf(_) => 8,
+        }
+    }
+
+    /// The beginning of the keys of all executions that are listed under it.
+    fn prefix(self, namespace: &Namespace) -> Vec<u8> {
+        let mut key = Vec::with_capacity(96);
+        keys::push_namespace(&mut key, namespace);
+        key.push(self.facet());
+        match self {
+            Self::All => {}
+            Self::Phase(phase) => key.push(phase_code(phase)),
+            Self::Kind(kind) => key.push(kind_code(kind)),
+            Self::Queue(name) | Self::Runner(name) => push_text(&mut key, name.as_str()),
+            Self::Name(name) => push_text(&mut key, name),
+            Self::Label(label, value) => {
+                push_text(&mut key, label);
+                push_text(&mut key, value);
+            }
+            Self::Parent(id) | Self::RetryOf(id) => push_id(&mut key, id),
+        }
+        key
+    }
+
+    fn row(self, namespace: &Namespace, id: ExecutionId, created_at: Timestamp) -> Vec<u8> {
+        let mut key = self.prefix(namespace);
+        push_place(&mut key, created_at, id_bytes(id));
+        key
+    }
 }
 
 fn push_place(key: &mut Vec<u8>, created_at: Timestamp, id: [u8; ID_LEN]) {
@@ -46,8 +81,8 @@ fn push_place(key: &mut Vec<u8>, created_at: Timestamp, id: [u8; ID_LEN]) {
     key.extend(id.map(|byte| !byte));
 }
 
-/// Every index row of an execution.
-pub(crate) fn rows(namespace: &Namespace, id: ExecutionId, facets: &Facets) -> Vec<Vec<u8>> {
+/// All that an execution is listed under.
+fn values(facets: &Facets) -> impl Iterator<Item = Value<'_>> {
     let Facets {
         kind,
         phase,
@@ -55,38 +90,29 @@ pub(crate) fn rows(namespace: &Namespace, id: ExecutionId, facets: &Facets) -> V
         queue,
         runner,
         labels,
-        created_at,
-        reason: _, // It narrows a phase, which has an index.
+        created_at: _, // Part of the place in each list.
+        reason: _,     // It narrows a phase, which has an index.
         parent,
         retry_of,
     } = facets;
-    let mut rows = Vec::with_capacity(6 + labels.len());
-    let mut add = |facet, value: &dyn Fn(&mut Vec<u8>)| {
-        let mut key = prefix(namespace, facet);
-        value(&mut key);
-        push_place(&mut key, *created_at, id_bytes(id));
-        rows.push(key);
-    };
-    add(Facet::All, &|_| {});
-    add(Facet::Phase, &|key| key.push(phase_code(*phase)));
-    add(Facet::Kind, &|key| key.push(kind_code(*kind)));
-    add(Facet::Queue, &|key| push_text(key, queue.as_str()));
-    add(Facet::Name, &|key| push_text(key, name));
-    for (label, value) in labels {
-        add(Facet::Label, &|key| {
-            push_text(key, label);
-            push_text(key, value);
-        });
-    }
-    if let Some(runner) = runner {
-        add(Facet::Runner, &|key| push_text(key, runner.as_str()));
-    }
-    for (facet, related) in [(Facet::Parent, parent), (Facet::RetryOf, retry_of)] {
-        if let Some(related) = related {
-            add(facet, &|key| push_id(key, *related));
-        }
-    }
-    rows
+    let always = [
+        Value::All,
+        Value::Phase(*phase),
+        Value::Kind(*kind),
+        Value::Queue(queue),
+        Value::Name(name),
+    ];
+    let related = [parent.map(Value::Parent), retry_of.map(Value::RetryOf)];
+    always
+        .into_iter()
+        .chain(labels.iter().map(|(label, value)| Value::Label(label, value)))
+        .chain(runner.as_ref().map(Value::Runner))
+        .chain(related.into_iter().flatten())
+}
+
+/// Every index row of an execution.
+pub(crate) fn rows(namespace: &Namespace, id: ExecutionId, facets: &Facets) -> Vec<Vec<u8>> {
+    values(facets).map(|value| value.row(namespace, id, facets.created_at)).collect()
 }
 
 /// What a change of facets does to the index.
@@ -105,19 +131,15 @@ impl Change {
         before: Option<&Facets>,
         now: &Facets,
     ) -> Self {
-        if before == Some(now) {
-            return Self { added: Vec::new(), removed: Vec::new() };
-        }
-        let mut added = rows(namespace, id, now);
-        let mut removed = before.map_or_else(Vec::new, |before| rows(namespace, id, before));
-        removed.retain(|row| {
-            let same = added.iter().position(|other| other == row);
-            if let Some(same) = same {
-                added.swap_remove(same);
-            }
-            same.is_none()
-        });
-        Self { added, removed }
+        let Some(before) = before else {
+            return Self { added: rows(namespace, id, now), removed: Vec::new() };
+        };
+        // The rows of `these` that `those` have not; the place in each list never changes.
+        let beyond = |these: &Facets, those: &Facets| {
+            let new = values(these).filter(|value| values(those).all(|other| other != *value));
+            new.map(|value| value.row(namespace, id, these.created_at)).collect()
+        };
+        Self { added: beyond(now, before), removed: beyond(before, now) }
     }
 }
 
@@ -133,50 +155,37 @@ impl Walk {
     /// Along the facet that is likely to have the fewest rows. There are no statistics: a label or
     /// a runner is rarer than a name, a name than a queue, and a phase is rare while it is live.
     pub(crate) fn plan(query: &Query) -> Self {
-        let ns = &query.namespace;
-        let mut key;
-        if let Some(first) = query.retry_of {
-            key = prefix(ns, Facet::RetryOf);
-            push_id(&mut key, first);
+        let value = if let Some(first) = query.retry_of {
+            Value::RetryOf(first)
         } else if let Some(parent) = query.parent {
-            key = prefix(ns, Facet::Parent);
-            push_id(&mut key, parent);
+            Value::Parent(parent)
         } else if let Some((label, value)) = &query.label {
-            key = prefix(ns, Facet::Label);
-            push_text(&mut key, label);
-            push_text(&mut key, value);
+            Value::Label(label, value)
         } else if let Some(runner) = &query.runner {
-            key = prefix(ns, Facet::Runner);
-            push_text(&mut key, runner.as_str());
+            Value::Runner(runner)
         } else if let Some(phase) = query.phase.filter(|phase| !phase.is_terminal()) {
-            key = prefix(ns, Facet::Phase);
-            key.push(phase_code(phase));
+            Value::Phase(phase)
         } else if let Some(name) = &query.name {
-            key = prefix(ns, Facet::Name);
-            push_text(&mut key, name);
+            Value::Name(name)
         } else if let Some(queue) = &query.queue {
-            key = prefix(ns, Facet::Queue);
-            push_text(&mut key, queue.as_str());
+            Value::Queue(queue)
         } else if let Some(phase) = query.phase {
-            key = prefix(ns, Facet::Phase);
-            key.push(phase_code(phase));
+            Value::Phase(phase)
         } else if let Some(kind) = query.kind {
-            key = prefix(ns, Facet::Kind);
-            key.push(kind_code(kind));
+            Value::Kind(kind)
         } else {
-            key = prefix(ns, Facet::All);
-        }
-        Self::bounded(key, query)
+            Value::All
+        };
+        Self::bounded(value, query)
     }
 
     /// Along the rows of one phase.
     pub(crate) fn of_phase(phase: Phase, query: &Query) -> Self {
-        let mut key = prefix(&query.namespace, Facet::Phase);
-        key.push(phase_code(phase));
-        Self::bounded(key, query)
+        Self::bounded(Value::Phase(phase), query)
     }
 
-    fn bounded(prefix: Vec<u8>, query: &Query) -> Self {
+    fn bounded(value: Value<'_>, query: &Query) -> Self {
+        let prefix = value.prefix(&query.namespace);
         let place = |created_at, id| {
             let mut key = prefix.clone();
             push_place(&mut key, created_at, id);

@@ -26,6 +26,7 @@ use actix_web::{HttpMessage as _, HttpRequest, error::PayloadError, rt::net::Tcp
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::Stream;
 use heartline_actors::Outbound;
+use tokio::io::{AsyncRead as _, ReadBuf};
 
 /// Bytes read at once; one buffer serves all connections of a thread.
 const READ_MAX: usize = 16 * 1024;
@@ -44,12 +45,15 @@ thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_MAX].into());
 }
 
+/// Read and written in turn, by one task.
+type Socket = Rc<RefCell<TcpStream>>;
+
 /// The connection, for the handler of a request that upgrades it.
 struct Taken(Incoming);
 
 /// What the client sends after its request.
 pub(crate) struct Incoming {
-    socket: Rc<TcpStream>,
+    socket: Socket,
     /// Came together with the request.
     first: Bytes,
     outbound: Outbound,
@@ -82,21 +86,17 @@ impl Stream for Incoming {
     }
 }
 
-/// Reads what there is; no bytes at the end.
+/// Reads what there is; no bytes at the end. A read that leaves room in the buffer has emptied the
+/// socket, and the next one asks the system only once more has come.
 fn poll_read<T>(
-    socket: &TcpStream,
+    socket: &RefCell<TcpStream>,
     context: &mut Context<'_>,
     take: impl FnOnce(&[u8]) -> T,
 ) -> Poll<io::Result<T>> {
     SCRATCH.with_borrow_mut(|scratch| {
-        loop {
-            ready!(socket.poll_read_ready(context))?;
-            match socket.try_read(scratch) {
-                Ok(count) => return Poll::Ready(Ok(take(&scratch[..count]))),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+        let mut buffer = ReadBuf::new(scratch);
+        ready!(Pin::new(&mut *socket.borrow_mut()).poll_read(context, &mut buffer))?;
+        Poll::Ready(Ok(take(buffer.filled())))
     })
 }
 
@@ -142,7 +142,7 @@ where
     B: MessageBody,
 {
     let parts = framed.into_parts();
-    let (socket, mut codec) = (Rc::new(parts.io), parts.codec);
+    let (socket, mut codec) = (Rc::new(RefCell::new(parts.io)), parts.codec);
     // Copied, as even an empty rest would hold on to the whole buffer.
     let first = Bytes::copy_from_slice(&parts.read_buf);
     drop((parts.read_buf, parts.write_buf)); // The dispatcher has flushed what it wrote.
@@ -159,7 +159,7 @@ where
 }
 
 async fn send<B: MessageBody>(
-    socket: &TcpStream,
+    socket: &RefCell<TcpStream>,
     codec: &mut Codec,
     response: Response<B>,
 ) -> io::Result<()> {
@@ -192,7 +192,7 @@ async fn send<B: MessageBody>(
             if waiting.parts.is_empty() {
                 return if over { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
-            ready!(waiting.poll_write(socket, context))?;
+            ready!(waiting.poll_write(&socket.borrow(), context))?;
             writes += 1;
             if writes % TURN == 0 {
                 context.waker().wake_by_ref();
@@ -267,8 +267,8 @@ impl Waiting {
     }
 }
 
-async fn drain(socket: &TcpStream) {
-    if rustix::net::shutdown(socket, rustix::net::Shutdown::Write).is_err() {
+async fn drain(socket: &RefCell<TcpStream>) {
+    if rustix::net::shutdown(&*socket.borrow(), rustix::net::Shutdown::Write).is_err() {
         return; // It is gone already.
     }
     let (time, most) = DRAIN;
