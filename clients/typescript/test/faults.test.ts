@@ -18,9 +18,10 @@ import { Fake, lease, problem, type Connection, type Frame } from "./fake.js";
 
 const LIMIT = { timeout: 20_000 };
 
-function runner(fake: Fake, work: (ctx: Context) => unknown): Runner {
+function runner(fake: Fake, work: (ctx: Context) => unknown, slots = 1): Runner {
   const client = new Client({ server: fake.url });
-  return new Runner(client, { queues: ["test"], onStatus: () => undefined }).handle("work", work);
+  const options = { queues: ["test"], slots, onStatus: () => undefined };
+  return new Runner(client, options).handle("work", work);
 }
 
 /** Answers a registration. */
@@ -176,6 +177,61 @@ test("a lease that the server did not keep is revoked", LIMIT, async () => {
   });
   await running.run();
   ok(reason instanceof LeaseRevokedError);
+});
+
+test("a runner that returns names what it holds, also where that is nothing", LIMIT, async () => {
+  const registrations: Frame[] = [];
+  await using fake = await Fake.start(async (connection, n) => {
+    // The second time it is said to hold what it never heard of.
+    registrations.push(await register(connection, n === 1 ? [lease()] : []));
+    if (n === 0) return connection.cut();
+    if (n === 1) return connection.closed;
+    running.drain();
+    await connection.next("drain");
+    connection.close(1000);
+  });
+  const running = runner(fake, () => 1);
+  await running.run();
+  const named = registrations.map(({ session, leases }) => [session, leases]);
+  same(named, [
+    [undefined, undefined],
+    ["s1", []],
+    ["s1", []],
+  ]);
+});
+
+test("of more leases than slots, those that are ending are not named", LIMIT, async () => {
+  const other = {
+    execution: { ...(lease() as { execution: object }).execution, input: "long" },
+    lease: "0198f1d2c3b4a5968778695a4b3c2d1f",
+  };
+  let begun = () => {};
+  let finish = () => {};
+  const begins = new Promise<void>((resolve) => (begun = resolve));
+  const finishes = new Promise<void>((resolve) => (finish = resolve));
+  let named: unknown;
+  await using fake = await Fake.start(async (connection, n) => {
+    const { leases } = await register(connection, n === 0 ? [] : [lease("work", other)]);
+    if (n === 0) {
+      connection.send(lease());
+      await connection.next("complete");
+      connection.send(lease("work", other));
+      await begins;
+      return connection.cut();
+    }
+    named = (leases as { lease: string }[]).map(({ lease }) => lease);
+    const again = await connection.next("complete");
+    connection.send({ op: "ack", id: again["id"], seq: 3 });
+    finish();
+    await serve(connection, running);
+  });
+  const running = runner(fake, async (ctx) => {
+    if (ctx.input !== "long") return;
+    begun();
+    await finishes;
+  });
+  await running.run();
+  same([named, fake.errors], [[other.lease], []]);
 });
 
 test("without a runner WebSocket it goes on over HTTP", LIMIT, async () => {

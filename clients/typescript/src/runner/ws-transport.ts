@@ -165,13 +165,19 @@ export class WebSocketTransport implements Transport {
 
   #register(): void {
     const { runner, queues, slots } = this.#setup;
-    const returning = this.#session === undefined ? {} : { session: this.#session };
-    const held = [...this.#owner.held.values()].map(({ execution, lease }) => ({
-      execution,
-      lease,
-    }));
-    const leases = held.length > 0 ? { leases: held } : {};
-    this.#send({ op: "register", runner, queues, slots, ...returning, ...leases });
+    this.#send({ op: "register", runner, queues, slots, ...this.#returning() });
+  }
+
+  /** What a runner that returns shows; nothing the first time. */
+  #returning(): { session?: string; leases?: { execution: string; lease: string }[] } {
+    if (this.#session === undefined) return {};
+    // Those that have not ended first: the server takes no more than there are slots.
+    const held = [...this.#owner.held.values()].sort((a, b) => Number(a.ending) - Number(b.ending));
+    const leases = held
+      .slice(0, this.#setup.slots)
+      .map(({ execution, lease }) => ({ execution, lease }));
+    // Also where there are none: without them the server keeps a lease that never came here.
+    return { session: this.#session, leases };
   }
 
   #read(text: string): void {
@@ -226,6 +232,11 @@ export class WebSocketTransport implements Transport {
 
   #isRegistered({ session, heartbeat, leases }: Of<"registered">): void {
     this.#session = session;
+    if (leases.some(({ lease }) => !this.#owner.held.has(lease))) {
+      // Nobody works on it: it goes back by not being named the next time.
+      this.#lost?.(new ConnectionError("the server kept a lease that is not held here"));
+      return;
+    }
     this.#beatMs = milliseconds(heartbeat, BEAT_MS);
     this.#registered = true;
     this.#backoff.reset();
