@@ -23,6 +23,8 @@ mod returns;
 mod slips;
 #[path = "runner/socket.rs"]
 mod socket;
+#[path = "runner/verdicts.rs"]
+mod verdicts;
 #[path = "runner/worker.rs"]
 mod worker;
 

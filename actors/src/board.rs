@@ -527,6 +527,11 @@ impl Board {
         }
     }
 
+    /// Whether a runner held it when the server started, and has not been heard from since.
+    pub fn is_unheard(&self, id: ExecutionId) -> bool {
+        self.entries.get(&id).is_some_and(|entry| entry.in_boot_grace)
+    }
+
     /// What a runner holds.
     pub fn held_by(&self, runner: &RunnerKey) -> impl ExactSizeIterator<Item = ExecutionId> {
         static NOTHING: BTreeSet<ExecutionId> = BTreeSet::new();

@@ -7,7 +7,8 @@ use std::sync::{
 
 use heartline_config::Config;
 use heartline_execution::{
-    ExecutionId, Kind, LeaseId, Namespace, Phase, QueuePatch, QueueSettings, SessionId, Timestamp,
+    ExecutionId, Kind, LeaseId, Namespace, Phase, QueuePatch, QueueSettings, SessionId, Span,
+    Timestamp,
 };
 use heartline_storage::{Error as StoreError, ExecutionStore, PageLimits};
 use tokio::sync::Notify;
@@ -55,7 +56,10 @@ impl Core {
         journal: Journal,
         feeds: Arc<Feeds>,
     ) -> Self {
-        let runners = Runners::new(config.supervision.max_runners);
+        let runners = Runners::new(
+            config.supervision.max_runners,
+            Span::from_std(config.supervision.runner_lost_after),
+        );
         let changes = Changes::new(config.feed.changes_bytes);
         Self {
             config,

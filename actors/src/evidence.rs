@@ -10,7 +10,7 @@ use crate::{
     board::{Due, QueueKey},
     core::Core,
     lineup::Hold,
-    runners::{Freshness, Runner},
+    runners::{Freshness, Runner, Way},
     views::{Dispatch, RunnerStatus, Verdict},
 };
 
@@ -21,10 +21,20 @@ const NAMED: usize = 5;
 pub(crate) struct Seen {
     pub(crate) runner: Runner,
     pub(crate) status: RunnerStatus,
-    /// Last poll or last sign of life of a lease.
+    /// Last poll, frame or sign of life of a lease.
     pub(crate) last_seen: Timestamp,
-    /// Names of what it holds.
+    /// What it holds.
     pub(crate) holds: usize,
+    /// What it would take at once of the queue that was asked about, or of any.
+    pub(crate) free: usize,
+}
+
+impl Seen {
+    /// Whether it will ask again, as far as anybody knows: it is at work, or says that it is there.
+    fn is_there(&self) -> bool {
+        let gone = matches!(self.runner.way, Way::Gone(_)) && self.holds == 0;
+        !gone && self.status != RunnerStatus::Lost
+    }
 }
 
 /// The thresholds in the settings.
@@ -65,6 +75,7 @@ pub(crate) fn runners(core: &Core, namespace: &Namespace, queue: Option<&Name>) 
     forget_idle(core);
     let now = core.now();
     let freshness = freshness(core);
+    let grace = Span::from_std(core.config.supervision.runner_grace);
     let known: Vec<Runner> = match queue {
         None => core.runners().of(namespace).cloned().collect(),
         Some(queue) => {
@@ -77,20 +88,46 @@ pub(crate) fn runners(core: &Core, namespace: &Namespace, queue: Option<&Name>) 
         .map(|runner| {
             let key = (namespace.clone(), runner.info.id.clone());
             let holds = board.held_by(&key).len();
+            let polling = runner.way == Way::Polls && runner.offering > 0;
             // A poll that waits is a connection that is open now; and only a runner that has not
-            // polled for long is looked for in its leases, which may be many.
-            let fresh = freshness.status(runner.last_seen, now) == RunnerStatus::Live;
-            let last_seen = match (runner.offering > 0, fresh) {
-                (true, _) => now,
-                (false, true) => runner.last_seen,
-                (false, false) => runner.last_seen.max(board.last_beat(&key).unwrap_or_default()),
+            // been heard for long is looked for in its leases, which may be many.
+            let silent = freshness.status(runner.last_seen, now) != RunnerStatus::Live;
+            let last_seen = if polling {
+                now
+            } else if silent || matches!(runner.way, Way::Gone(_)) {
+                runner.last_seen.max(board.last_beat(&key).unwrap_or_default())
+            } else {
+                runner.last_seen
             };
-            Seen { status: freshness.status(last_seen, now), runner, last_seen, holds }
+            let by_silence = freshness.status(last_seen, now);
+            let status = match runner.way {
+                // Its leases may be kept alive over HTTP meanwhile.
+                Way::Gone(at) if last_seen <= at && now.since(at) >= grace => RunnerStatus::Lost,
+                Way::Gone(at) if last_seen <= at => by_silence.max(RunnerStatus::Late),
+                Way::Gone(_) | Way::Polls | Way::Connected => by_silence,
+            };
+            let free = match (runner.way, queue) {
+                (Way::Gone(_), _) => 0,
+                (Way::Connected, _) | (Way::Polls, None) => runner.offering as usize,
+                (Way::Polls, Some(queue)) => {
+                    // Between two polls it is about to ask again; one that polls several queues in
+                    // turn does so somewhat later.
+                    let soon = if polling { freshness.lost_after } else { freshness.late_after };
+                    let asked = runner.queues.get(queue).is_some_and(|at| now.since(*at) <= soon);
+                    if asked { (runner.slots as usize).saturating_sub(holds) } else { 0 }
+                }
+            };
+            Seen { status, runner, last_seen, holds, free }
         })
         .collect();
     drop(board);
     seen.sort_unstable_by_key(|s| std::cmp::Reverse(s.last_seen));
     seen
+}
+
+/// How many runners of a queue are alive. Looks at all of them.
+pub(crate) fn live(core: &Core, (namespace, queue): &QueueKey) -> usize {
+    runners(core, namespace, Some(queue)).iter().filter(|seen| seen.is_there()).count()
 }
 
 /// Who could take something from a queue now, and if nobody, why. On the path of every creation:
@@ -240,27 +277,34 @@ fn look_for_runners(core: &Core, key: &QueueKey) -> (Dispatch, Option<String>) {
     }
     let now = core.now();
     let seen = runners(core, namespace, Some(queue));
-    let fit = |s: &&Seen| s.status != RunnerStatus::Lost;
-    let runners_live = seen.iter().filter(fit).count();
-    // Between two polls with nothing in hand: it is about to ask again.
-    let about_to_ask = seen.iter().filter(fit).filter(|s| s.holds == 0);
-    let slots_free: usize = about_to_ask.map(|s| s.runner.slots as usize).sum();
+    let there: Vec<&Seen> = seen.iter().filter(|s| s.is_there()).collect();
+    let runners_live = there.len();
+    let slots_free: usize = there.iter().map(|s| s.free).sum();
     if slots_free > 0 {
         return (ready(queue, runners_live, slots_free), None);
     }
+    let at_work: Vec<&Seen> =
+        there.into_iter().filter(|s| s.holds > 0 || s.runner.draining).collect();
     let start = format!("Start one with \"heartline runner --queue {queue} -- CMD\".");
-    let (verdict, message, advice) = if seen.is_empty() {
+    let (verdict, message, advice) = if !at_work.is_empty() {
+        let draining = at_work.iter().all(|s| s.runner.draining);
+        let how = if draining { "draining" } else { "full" };
+        let told = subject(at_work.len(), "live ", queue, how);
+        let advice = "Wait, or start more runners.".to_owned();
+        (Verdict::AllFull, format!("{told}: {}.", describe(at_work, now)), advice)
+    } else if !seen.is_empty() {
+        let all_lost = seen.iter().all(|s| s.status == RunnerStatus::Lost);
+        let how = if all_lost { "lost" } else { "away" };
+        let told = subject(seen.len(), "", queue, how);
+        (Verdict::AllLost, format!("{told}: {}.", describe(&seen, now)), start)
+    } else if let Some(left) = core.runners().last_left(key) {
+        let ago = rounded(now.since(left));
+        let told = format!("No runner asks queue '{queue}' for work: the last one left {ago} ago.");
+        (Verdict::AllLost, told, start)
+    } else {
         let since = since_when(core, now);
         let told = format!("No runner has asked queue '{queue}' for work {since}.");
         (Verdict::NoRunnerEver, told, start)
-    } else if runners_live == 0 {
-        let told = subject(seen.len(), "", queue, "lost");
-        (Verdict::AllLost, format!("{told}: {}.", describe(&seen, now)), start)
-    } else {
-        let told = subject(runners_live, "live ", queue, "full");
-        let live: Vec<&Seen> = seen.iter().filter(fit).collect();
-        let advice = "Wait, or start more runners.".to_owned();
-        (Verdict::AllFull, format!("{told}: {}.", describe(live, now)), advice)
     };
     (Dispatch { verdict, runners_live, slots_free, message }, Some(advice))
 }
@@ -329,7 +373,12 @@ fn place(seen: &Seen) -> String {
 fn how_it_is(seen: &Seen, now: Timestamp) -> String {
     let age = rounded(now.since(seen.last_seen));
     let slots = (seen.runner.slots as usize).max(seen.holds);
-    format!("last seen {age} ago and holds {} of {}", seen.holds, counted(slots, "slot"))
+    let more = match seen.runner.way {
+        Way::Gone(_) => ", and its connection is closed",
+        Way::Connected if seen.runner.draining => ", and is draining",
+        Way::Connected | Way::Polls => "",
+    };
+    format!("last seen {age} ago, holds {} of {}{more}", seen.holds, counted(slots, "slot"))
 }
 
 /// For reading: whole seconds from ten seconds on, tenths below.

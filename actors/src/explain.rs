@@ -20,6 +20,8 @@ const STALLED: u64 = 3;
 pub(crate) struct Around {
     pub(crate) now: Timestamp,
     pub(crate) signs: Signs,
+    /// The start of the server, if the runner that held it then has not been heard from since.
+    pub(crate) unheard_since: Option<Timestamp>,
     pub(crate) dispatch: Dispatch,
     /// What is known of what holds it back.
     pub(crate) facts: Vec<String>,
@@ -38,7 +40,7 @@ pub(crate) fn explain(state: &State, around: &Around) -> Explanation {
         Phase::Waiting => waiting(state, around),
         Phase::Completed | Phase::Failed | Phase::Cancelled => terminal(state),
     };
-    if let Some((alive_at, progressed_at)) = heard(state, around.signs) {
+    if let Some((alive_at, progressed_at)) = heard(state, around) {
         explanation.alive_at = Some(alive_at);
         explanation.progressed_at = Some(progressed_at);
     }
@@ -50,8 +52,10 @@ pub(crate) fn explain(state: &State, around: &Around) -> Explanation {
 }
 
 /// When the runner that holds it was last heard of, and last got on.
-fn heard(state: &State, signs: Signs) -> Option<(Timestamp, Timestamp)> {
+fn heard(state: &State, around: &Around) -> Option<(Timestamp, Timestamp)> {
     let lease = state.lease.as_ref()?;
+    // After a start the clocks begin anew, which is no sign of life.
+    let signs = if around.unheard_since.is_some() { Signs::default() } else { around.signs };
     let newest = |logged: Timestamp, seen: Option<Timestamp>| logged.max(seen.unwrap_or_default());
     Some((newest(lease.alive_at, signs.alive), newest(lease.progressed_at, signs.progressed)))
 }
@@ -87,10 +91,10 @@ fn pending(state: &State, around: &Around) -> Explanation {
             let mut explanation = new(
                 "backing_off",
                 format!(
-                    "Attempt {} failed; attempt {} of {} starts in {left}.",
+                    "Attempt {} failed; the next starts in {left}. Of {} that may fail, {} did.",
                     state.attempt,
-                    state.attempt + 1,
-                    state.spec.retry.max_attempts
+                    attempts(state.spec.retry.max_attempts),
+                    state.failures,
                 ),
             );
             if let Some(error) = &state.error {
@@ -147,7 +151,7 @@ fn pending(state: &State, around: &Around) -> Explanation {
 }
 
 fn in_progress(state: &State, around: &Around) -> Explanation {
-    let (Some(lease), Some((alive_at, progressed_at))) = (&state.lease, heard(state, around.signs))
+    let (Some(lease), Some((alive_at, progressed_at))) = (&state.lease, heard(state, around))
     else {
         return new("starting", "It is between two leases.".to_owned());
     };
@@ -172,9 +176,16 @@ fn in_progress(state: &State, around: &Around) -> Explanation {
         new("cancelling", format!("A cancellation was requested and is {stage}."))
     } else if let Some(until) = lease.disconnected_until {
         let left = rounded(until.since(now));
+        new("runner_disconnected", disconnected(runner, &left))
+    } else if let Some(since) = around.unheard_since {
         new(
-            "runner_disconnected",
-            format!("The connection of runner {runner} is closed; it has {left} to return."),
+            "not_heard_since_restart",
+            format!(
+                "Runner {runner} has attempt {}; it has not been heard since the server started {} \
+                 ago.",
+                state.attempt,
+                rounded(now.since(since))
+            ),
         )
     } else if silent.0 >= heartbeat.0 / LATE.1 * LATE.0 {
         let mut late = new(
@@ -204,6 +215,10 @@ fn in_progress(state: &State, around: &Around) -> Explanation {
     explanation.evidence = evidence;
     explanation.actions.push(cancel);
     explanation
+}
+
+fn disconnected(runner: &str, left: &str) -> String {
+    format!("The connection of runner {runner} is closed; it has {left} to return.")
 }
 
 fn stage(asked: &Cancel) -> String {
@@ -240,12 +255,14 @@ fn waiting(state: &State, around: &Around) -> Explanation {
     if let Some(prompt) = &question.asked.prompt {
         explanation.evidence.push(format!("It asks: {prompt}"));
     }
-    let lease = if question.asked.hold {
-        "The runner keeps its lease meanwhile."
-    } else {
-        "No runner is held up meanwhile."
-    };
-    explanation.evidence.push(lease.to_owned());
+    let closed = state.lease.as_ref().and_then(|lease| Some((lease, lease.disconnected_until?)));
+    explanation.evidence.push(match closed {
+        Some((lease, until)) => {
+            disconnected(lease.runner.id.as_str(), &rounded(until.since(around.now)))
+        }
+        None if question.asked.hold => "The runner keeps its lease meanwhile.".to_owned(),
+        None => "No runner is held up meanwhile.".to_owned(),
+    });
     explanation.actions = vec![
         format!("Answer: heartline resume {} --input JSON", state.id),
         format!("Cancel: heartline cancel {}", state.id),

@@ -14,19 +14,37 @@ use crate::{
     views::RunnerStatus,
 };
 
+/// The most queues one runner is remembered for, which is what a socket may register: of one that
+/// polls more, those it polled last.
+const QUEUES: usize = 64;
+
+/// How a runner asks for work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By polls, and between two of them nobody knows whether it will poll again.
+    Polls,
+    /// Over a socket that is open.
+    Connected,
+    /// Not at all: its socket was closed then, and it has not come back.
+    Gone(Timestamp),
+}
+
 /// One runner.
 #[derive(Clone, Debug)]
 pub struct Runner {
     /// As it last described itself.
     pub info: RunnerInfo,
-    /// When it last polled each queue.
+    /// The queues it asks, and since when or when it last did: the begin or end of a poll, or the
+    /// registration of its socket.
     pub queues: BTreeMap<Name, Timestamp>,
     /// Slots of its last poll.
     pub slots: u32,
     /// Slots of the polls that wait now.
     pub offering: u32,
-    /// Connected by a socket.
-    pub connected: bool,
+    /// How it asks.
+    pub way: Way,
+    /// It takes nothing more.
+    pub draining: bool,
     /// First poll.
     pub first_seen: Timestamp,
     /// Last poll, end of one, or frame of its socket.
@@ -39,7 +57,7 @@ impl Runner {
     /// Whether it has neither polled nor been found at work for `retention`.
     fn is_idle(&self, retention: Span, now: Timestamp) -> bool {
         self.offering == 0
-            && !self.connected
+            && self.way != Way::Connected
             && now.since(self.last_seen.max(self.held_at)) >= retention
     }
 }
@@ -75,28 +93,42 @@ impl Freshness {
 #[derive(Debug)]
 pub struct Runners {
     known: HashMap<RunnerKey, Runner>,
-    /// Who ever polled a queue.
+    /// Who asks a queue, or did.
     by_queue: HashMap<QueueKey, BTreeSet<Name>>,
     /// Polls of a queue that wait now, and the slots they offer.
     offers: HashMap<QueueKey, (usize, usize)>,
+    /// When somebody who asked a queue said that he does no more.
+    left: HashMap<QueueKey, Timestamp>,
     limit: usize,
+    /// Who was not heard of for longer may be forgotten for another.
+    lost_after: Span,
     /// Nobody is searched for before.
     next_search: Timestamp,
 }
 
+/// There is no room for another runner: none of those that are remembered is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMany;
+
 impl Runners {
-    /// At most `limit` are remembered; beyond that the one unheard of for longest is forgotten.
-    pub fn new(limit: usize) -> Self {
+    /// At most `limit` are remembered; beyond that the one unheard of for longest is forgotten, if
+    /// that is longer than `lost_after`.
+    pub fn new(limit: usize, lost_after: Span) -> Self {
         Self {
             known: HashMap::default(),
             by_queue: HashMap::default(),
             offers: HashMap::default(),
+            left: HashMap::default(),
             limit,
+            lost_after,
             next_search: Timestamp(0),
         }
     }
 
     /// A runner asks a queue for work.
+    ///
+    /// # Errors
+    /// It is new and there is no room for it; nothing has changed.
     pub fn polls(
         &mut self,
         namespace: &Namespace,
@@ -104,13 +136,17 @@ impl Runners {
         info: &RunnerInfo,
         slots: u32,
         now: Timestamp,
-    ) {
-        let runner = self.seen(namespace, info, slots, now);
+    ) -> Result<(), TooMany> {
+        let runner = self.seen(namespace, info, slots, now)?;
         runner.offering = runner.offering.saturating_add(slots);
-        self.asks(namespace, queue, info, now);
+        if runner.way != Way::Connected {
+            runner.way = Way::Polls;
+        }
+        self.asks(namespace, queue, &info.id, now);
         let (polls, offered) = self.offers.entry((namespace.clone(), queue.clone())).or_default();
         *polls += 1;
         *offered += slots as usize;
+        Ok(())
     }
 
     /// A runner that describes itself, known from now on.
@@ -120,17 +156,18 @@ impl Runners {
         info: &RunnerInfo,
         slots: u32,
         now: Timestamp,
-    ) -> &mut Runner {
+    ) -> Result<&mut Runner, TooMany> {
         let key = (namespace.clone(), info.id.clone());
         if !self.known.contains_key(&key) && self.known.len() >= self.limit {
-            self.forget_stalest();
+            self.forget_stalest(now)?;
         }
         let runner = self.known.entry(key).or_insert_with(|| Runner {
             info: info.clone(),
             queues: BTreeMap::new(),
             slots,
             offering: 0,
-            connected: false,
+            way: Way::Polls,
+            draining: false,
             first_seen: now,
             last_seen: now,
             held_at: Timestamp(0),
@@ -138,20 +175,42 @@ impl Runners {
         runner.info = info.clone();
         runner.slots = slots;
         runner.last_seen = now;
-        runner
+        Ok(runner)
     }
 
-    fn asks(&mut self, namespace: &Namespace, queue: &Name, info: &RunnerInfo, now: Timestamp) {
-        let Some(runner) = self.known.get_mut(&(namespace.clone(), info.id.clone())) else {
+    fn asks(&mut self, namespace: &Namespace, queue: &Name, id: &Name, now: Timestamp) {
+        let Some(runner) = self.known.get_mut(&(namespace.clone(), id.clone())) else { return };
+        if runner.queues.insert(queue.clone(), now).is_some() {
             return;
-        };
-        if runner.queues.insert(queue.clone(), now).is_none() {
-            let key = (namespace.clone(), queue.clone());
-            self.by_queue.entry(key).or_default().insert(info.id.clone());
+        }
+        let longest = runner.queues.iter().min_by_key(|(_, asked)| **asked);
+        let longest = longest.map(|(queue, _)| queue.clone());
+        let over = longest.filter(|_| runner.queues.len() > QUEUES);
+        let key = (namespace.clone(), queue.clone());
+        self.by_queue.entry(key).or_default().insert(id.clone());
+        if let Some(over) = over {
+            self.asks_no_more(namespace, &over, id);
         }
     }
 
-    /// A runner is connected and asks these queues, with the same slots: none of them free yet.
+    fn asks_no_more(&mut self, namespace: &Namespace, queue: &Name, id: &Name) {
+        if let Some(runner) = self.known.get_mut(&(namespace.clone(), id.clone())) {
+            runner.queues.remove(queue);
+        }
+        let key = (namespace.clone(), queue.clone());
+        if let Some(names) = self.by_queue.get_mut(&key) {
+            names.remove(id);
+            if names.is_empty() {
+                self.by_queue.remove(&key);
+            }
+        }
+    }
+
+    /// A runner is connected and asks these queues and no other, with the same slots: none of them
+    /// free yet.
+    ///
+    /// # Errors
+    /// It is new and there is no room for it; nothing has changed.
     pub fn connected(
         &mut self,
         namespace: &Namespace,
@@ -159,10 +218,25 @@ impl Runners {
         info: &RunnerInfo,
         slots: u32,
         now: Timestamp,
-    ) {
-        self.seen(namespace, info, slots, now).connected = true;
+    ) -> Result<(), TooMany> {
+        let runner = self.seen(namespace, info, slots, now)?;
+        runner.way = Way::Connected;
+        runner.draining = false;
+        let others = runner.queues.keys().filter(|queue| !queues.contains(queue));
+        for other in others.cloned().collect::<Vec<_>>() {
+            self.asks_no_more(namespace, &other, &info.id);
+            self.left.insert((namespace.clone(), other), now);
+        }
         for queue in queues {
-            self.asks(namespace, queue, info, now);
+            self.asks(namespace, queue, &info.id, now);
+        }
+        Ok(())
+    }
+
+    /// It is connected and takes nothing more.
+    pub fn drains(&mut self, namespace: &Namespace, runner: &Name) {
+        if let Some(runner) = self.known.get_mut(&(namespace.clone(), runner.clone())) {
+            runner.draining = true;
         }
     }
 
@@ -198,14 +272,22 @@ impl Runners {
     /// Its socket is gone. What it offered was taken back before.
     pub fn disconnected(&mut self, namespace: &Namespace, runner: &Name, now: Timestamp) {
         if let Some(runner) = self.known.get_mut(&(namespace.clone(), runner.clone())) {
-            runner.connected = false;
-            runner.last_seen = now;
+            runner.way = Way::Gone(now);
         }
     }
 
     /// It said goodbye and holds nothing: nobody waits for it.
-    pub fn left(&mut self, namespace: &Namespace, runner: &Name) {
-        self.forget(&(namespace.clone(), runner.clone()));
+    pub fn left(&mut self, namespace: &Namespace, runner: &Name, now: Timestamp) {
+        let key = (namespace.clone(), runner.clone());
+        let queues = self.known.get(&key).into_iter().flat_map(|runner| runner.queues.keys());
+        let queues = queues.map(|queue| ((namespace.clone(), queue.clone()), now));
+        self.left.extend(queues);
+        self.forget(&key);
+    }
+
+    /// When somebody who asked a queue left it last, as long as that is remembered.
+    pub fn last_left(&self, key: &QueueKey) -> Option<Timestamp> {
+        self.left.get(key).copied()
     }
 
     /// A poll ended, with work or without.
@@ -220,6 +302,9 @@ impl Runners {
         if let Some(runner) = self.known.get_mut(&(namespace.clone(), runner.clone())) {
             runner.offering = runner.offering.saturating_sub(slots);
             runner.last_seen = now;
+            if let Some(asked) = runner.queues.get_mut(queue) {
+                *asked = now;
+            }
         }
         let key = (namespace.clone(), queue.clone());
         if let Some((polls, offered)) = self.offers.get_mut(&key) {
@@ -238,6 +323,8 @@ impl Runners {
             return Vec::new();
         }
         self.next_search = now.plus(Span(retention.0 / SEARCHES));
+        self.left.retain(|_, left| now.since(*left) < retention);
+        self.forget_queues(retention, now);
         let idle = self.known.iter().filter(|(_, runner)| runner.is_idle(retention, now));
         idle.map(|(key, _)| key.clone()).collect()
     }
@@ -254,28 +341,38 @@ impl Runners {
         }
     }
 
-    fn forget_stalest(&mut self) {
-        let stalest = self
-            .known
-            .iter()
-            .filter(|(_, r)| r.offering == 0 && !r.connected)
-            .min_by_key(|(_, r)| r.last_seen);
-        if let Some(key) = stalest.map(|(key, _)| key.clone()) {
-            self.forget(&key);
+    /// What those that poll have not polled for `retention`.
+    fn forget_queues(&mut self, retention: Span, now: Timestamp) {
+        let polling = self.known.iter().filter(|(_, r)| r.way == Way::Polls && r.offering == 0);
+        let old = polling.flat_map(|((namespace, id), runner)| {
+            let old = runner.queues.iter().filter(|(_, asked)| now.since(**asked) >= retention);
+            old.map(|(queue, _)| (namespace.clone(), queue.clone(), id.clone()))
+        });
+        for (namespace, queue, id) in old.collect::<Vec<_>>() {
+            self.asks_no_more(&namespace, &queue, &id);
         }
     }
 
+    fn forget_stalest(&mut self, now: Timestamp) -> Result<(), TooMany> {
+        let away = |r: &Runner| r.offering == 0 && r.way != Way::Connected;
+        let lost = |r: &Runner| away(r) && now.since(r.last_seen) > self.lost_after;
+        let stalest = self.known.iter().filter(|(_, r)| lost(r)).min_by_key(|(_, r)| r.last_seen);
+        let key = stalest.map(|(key, _)| key.clone()).ok_or(TooMany)?;
+        self.forget(&key);
+        Ok(())
+    }
+
     fn forget(&mut self, key: &RunnerKey) {
-        let Some(runner) = self.known.remove(key) else { return };
-        for queue in runner.queues.into_keys() {
-            let of_queue = (key.0.clone(), queue);
-            if let Some(names) = self.by_queue.get_mut(&of_queue) {
-                names.remove(&key.1);
-                if names.is_empty() {
-                    self.by_queue.remove(&of_queue);
-                }
-            }
+        let Some(runner) = self.known.get(key) else { return };
+        for queue in runner.queues.keys().cloned().collect::<Vec<_>>() {
+            self.asks_no_more(&key.0, &queue, &key.1);
         }
+        self.known.remove(key);
+    }
+
+    /// Claims of a queue that wait now; a socket with free slots is one.
+    pub fn claims(&self, key: &QueueKey) -> usize {
+        self.offers.get(key).map_or(0, |(polls, _)| *polls)
     }
 
     /// Runners of a queue whose polls wait now, at most, and the slots they offer: one runner may
@@ -286,7 +383,7 @@ impl Runners {
         (polls.min(known), slots)
     }
 
-    /// All that ever polled a queue.
+    /// All that are remembered to have asked a queue.
     pub fn of_queue<'a>(&'a self, key: &'a QueueKey) -> impl Iterator<Item = &'a Runner> {
         let names = self.by_queue.get(key).into_iter().flatten();
         names.filter_map(|id| self.known.get(&(key.0.clone(), id.clone())))
@@ -333,10 +430,10 @@ mod tests {
 
     /// Two runners that polled a queue of their own at once, at zero.
     fn two() -> Runners {
-        let mut runners = Runners::new(10);
+        let mut runners = Runners::new(10, Span::secs(45));
         for id in ["a", "b"] {
             let namespace = Namespace::default_namespace();
-            runners.polls(&namespace, &name(id), &info(id), 1, Timestamp(0));
+            runners.polls(&namespace, &name(id), &info(id), 1, Timestamp(0)).unwrap();
             runners.polled(&namespace, &name(id), &name(id), 1, Timestamp(0));
         }
         runners
@@ -384,11 +481,11 @@ mod tests {
     fn a_runner_whose_poll_waits_or_came_meanwhile_is_kept() {
         let mut runners = two();
         let namespace = Namespace::default_namespace();
-        runners.polls(&namespace, &name("a"), &info("a"), 1, Timestamp(0));
+        runners.polls(&namespace, &name("a"), &info("a"), 1, Timestamp(0)).unwrap();
         let now = Timestamp(0).plus(HOUR);
         let idle = runners.idle(HOUR, now);
         assert_eq!(idle, [key("b")]);
-        runners.polls(&namespace, &name("b"), &info("b"), 1, now);
+        runners.polls(&namespace, &name("b"), &info("b"), 1, now).unwrap();
         runners.forget_idle(&[(key("b"), false)], HOUR, now);
         assert_eq!(runners.len(), 2);
     }
@@ -400,5 +497,77 @@ mod tests {
         assert_eq!(runners.idle(HOUR, now).len(), 2);
         assert!(runners.idle(HOUR, now.plus(Span::secs(59))).is_empty());
         assert_eq!(runners.idle(HOUR, now.plus(Span::secs(60))).len(), 2);
+    }
+
+    #[test]
+    fn beyond_the_limit_only_a_lost_runner_makes_room() {
+        let mut runners = Runners::new(2, Span::secs(45));
+        let namespace = Namespace::default_namespace();
+        let mut poll = |id: &str, now| {
+            let polled = runners.polls(&namespace, &name("q"), &info(id), 1, now);
+            if polled.is_ok() {
+                runners.polled(&namespace, &name("q"), &name(id), 1, now);
+            }
+            polled
+        };
+        let late = Timestamp(0).plus(Span::secs(46));
+        assert_eq!((poll("a", Timestamp(0)), poll("b", late)), (Ok(()), Ok(())));
+        assert_eq!(poll("c", Timestamp(0).plus(Span::secs(45))), Err(TooMany));
+        assert_eq!(poll("a", late), Ok(()), "it is known");
+        assert_eq!(poll("c", late), Err(TooMany));
+        let later = late.plus(Span::secs(46));
+        assert_eq!(poll("c", later), Ok(()));
+        assert_eq!(runners.len(), 2);
+    }
+
+    #[test]
+    fn a_runner_asks_the_queues_it_registered_last_and_of_its_polls_the_newest() {
+        let mut runners = Runners::new(10, Span::secs(45));
+        let namespace = Namespace::default_namespace();
+        let of = |runners: &Runners, queue: &str| runners.of_queue(&key(queue)).count();
+        for queue in ["one", "two"] {
+            let queues = [name(queue)];
+            runners.connected(&namespace, &queues, &info("s"), 1, Timestamp(0)).unwrap();
+        }
+        assert_eq!((of(&runners, "one"), of(&runners, "two")), (0, 1));
+        let queues: Vec<_> = (0..=QUEUES).map(|n| format!("q{n}")).collect();
+        for (at, queue) in queues.iter().enumerate() {
+            let now = Timestamp(at as i64);
+            runners.polls(&namespace, &name(queue), &info("p"), 1, now).unwrap();
+            runners.polled(&namespace, &name(queue), &name("p"), 1, now);
+        }
+        assert_eq!((of(&runners, &queues[0]), of(&runners, &queues[1])), (0, 1));
+        // One of them is polled on, the others are forgotten.
+        let now = Timestamp(0).plus(HOUR);
+        let last = &queues[QUEUES];
+        runners.polls(&namespace, &name(last), &info("p"), 1, now).unwrap();
+        runners.polled(&namespace, &name(last), &name("p"), 1, now);
+        search(&mut runners, "", now.plus(Span::secs(60)));
+        assert_eq!((of(&runners, &queues[1]), of(&runners, last)), (0, 1));
+    }
+
+    #[test]
+    fn every_poll_that_waits_is_a_claim_of_its_queue() {
+        let mut runners = two();
+        let namespace = Namespace::default_namespace();
+        for _ in 0..2 {
+            runners.polls(&namespace, &name("a"), &info("a"), 3, Timestamp(0)).unwrap();
+        }
+        assert_eq!((runners.claims(&key("a")), runners.claims(&key("b"))), (2, 0));
+        assert_eq!(runners.offers(&key("a")), (1, 6), "of one runner");
+        runners.polled(&namespace, &name("a"), &name("a"), 3, Timestamp(0));
+        assert_eq!(runners.claims(&key("a")), 1);
+    }
+
+    #[test]
+    fn that_somebody_left_is_remembered_for_a_while() {
+        let mut runners = two();
+        let namespace = Namespace::default_namespace();
+        runners.left(&namespace, &name("a"), Timestamp(7));
+        assert!(runners.get(&namespace, &name("a")).is_none());
+        assert_eq!(runners.last_left(&key("a")), Some(Timestamp(7)));
+        assert_eq!(runners.last_left(&key("b")), None);
+        search(&mut runners, "", Timestamp(7).plus(HOUR));
+        assert_eq!(runners.last_left(&key("a")), None);
     }
 }

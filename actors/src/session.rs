@@ -168,7 +168,11 @@ impl RunnerSession {
             .sessions
             .enter(&key, id, core.now())
             .ok_or_else(|| Error::RunnerConnected(runner.id.clone()))?;
-        core.runners().connected(namespace, &queues, &runner, slots, core.now());
+        let known = core.runners().connected(namespace, &queues, &runner, slots, core.now());
+        if let Err(full) = known {
+            core.sessions.leave(&key, &line);
+            return Err(full.into());
+        }
         let mut this = Self {
             core,
             directory,
@@ -231,8 +235,10 @@ impl RunnerSession {
                     // What was answered while it was away is told, too.
                     let asked_at = Some(0);
                     let holding = Holding { shown: true, asked_at, ..Holding::new(lease) };
-                    self.held.insert(id, holding);
-                    self.slots.occupy(1);
+                    // One that it names twice takes one slot.
+                    if self.held.insert(id, holding).is_none() {
+                        self.slots.occupy();
+                    }
                     self.line.stir(id);
                 }
                 Err(error) => {
@@ -387,6 +393,7 @@ impl RunnerSession {
     /// It takes nothing more.
     pub fn drain(&mut self) {
         self.draining = true;
+        self.core.runners().drains(&self.namespace, &self.runner.id);
         self.ask_no_more();
     }
 
@@ -582,8 +589,10 @@ impl Drop for RunnerSession {
         let key = (self.namespace.clone(), self.runner.id.clone());
         self.ask_no_more();
         let (replaced, now) = (self.line.is_replaced(), self.core.now());
-        if self.draining && self.held.is_empty() && !replaced {
-            self.core.runners().left(&self.namespace, &self.runner.id);
+        // It may hold more, over HTTP.
+        let holds = self.core.board().held_by(&key).len() > 0;
+        if self.draining && !holds && !replaced {
+            self.core.runners().left(&self.namespace, &self.runner.id, now);
         } else if !replaced {
             self.core.runners().disconnected(&self.namespace, &self.runner.id, now);
         }

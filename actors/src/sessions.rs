@@ -8,7 +8,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     },
     task::Waker,
 };
@@ -266,35 +266,40 @@ impl Sessions {
 }
 
 /// What a runner can take, shared by all the queues that it asks: what one grants it the others
-/// cannot.
+/// cannot. Below zero, it has come back with more leases than slots.
 #[derive(Debug)]
-pub(crate) struct Slots(AtomicU32);
+pub(crate) struct Slots(AtomicI64);
 
 impl Slots {
     pub(crate) fn new(free: u32) -> Arc<Self> {
-        Arc::new(Self(AtomicU32::new(free)))
+        Arc::new(Self(AtomicI64::new(free.into())))
     }
 
     pub(crate) fn free(&self) -> u32 {
-        self.0.load(Ordering::Acquire)
+        up(self.0.load(Ordering::Acquire))
     }
 
     /// Takes up all that is free.
     pub(crate) fn take(&self) -> u32 {
-        self.0.swap(0, Ordering::AcqRel)
+        let rest = |free: i64| Some(free.min(0));
+        let before = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, rest);
+        // Never an error: the closure always gives a number.
+        before.map_or(0, up)
     }
 
-    /// Takes up so many, or what there is.
-    pub(crate) fn occupy(&self, count: u32) {
-        let less = |free: u32| Some(free.saturating_sub(count));
-        // Never an error: the closure always gives a number.
-        let _before = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
+    /// Takes up one, whether it is free or not.
+    pub(crate) fn occupy(&self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// So many are free again.
     pub(crate) fn give_back(&self, count: u32) {
-        self.0.fetch_add(count, Ordering::AcqRel);
+        self.0.fetch_add(count.into(), Ordering::AcqRel);
     }
+}
+
+fn up(free: i64) -> u32 {
+    u32::try_from(free).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -302,6 +307,18 @@ mod tests {
     use heartline_execution::{Kind, Name, Namespace};
 
     use super::*;
+
+    #[test]
+    fn a_runner_with_more_leases_than_slots_takes_nothing_until_it_has_fewer() {
+        let slots = Slots::new(1);
+        (0..3).for_each(|_| slots.occupy());
+        for left in [0, 0, 1] {
+            slots.give_back(1);
+            assert_eq!((slots.free(), slots.take()), (left, left));
+            slots.give_back(left);
+        }
+        assert_eq!(slots.free(), 1);
+    }
 
     fn runner(id: &str) -> RunnerKey {
         (Namespace::default_namespace(), Name::new(id).unwrap())
@@ -366,7 +383,7 @@ mod tests {
         let slots = Slots::new(3);
         assert_eq!((slots.take(), slots.take()), (3, 0));
         slots.give_back(2);
-        slots.occupy(5);
-        assert_eq!(slots.free(), 0);
+        slots.occupy();
+        assert_eq!(slots.free(), 1);
     }
 }

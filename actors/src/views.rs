@@ -9,6 +9,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 pub use crate::lineup::KeyFigures;
+use crate::runners::TooMany;
 
 /// Why a call had no effect, or an unknown one.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -52,6 +53,15 @@ pub enum Error {
     #[error("the server is shutting down")]
     ShuttingDown,
 }
+
+impl From<TooMany> for Error {
+    fn from(_: TooMany) -> Self {
+        Self::Overloaded { what: "supervision.max_runners", retry_after: ROOM_AGAIN }
+    }
+}
+
+/// Seconds after which a runner that found no room tries again: one is forgotten once it is lost.
+const ROOM_AGAIN: u32 = 30;
 
 /// One execution as it is served: encoded once for all who ask at the same seq.
 #[derive(Clone, Debug)]
@@ -97,7 +107,8 @@ pub enum Verdict {
 pub struct Dispatch {
     /// In one word.
     pub verdict: Verdict,
-    /// Runners of this queue that are alive.
+    /// Runners of this queue that are alive; when it is asked for with an execution and some have
+    /// free slots, those.
     pub runners_live: usize,
     /// Leases they would take at once.
     pub slots_free: usize,
@@ -139,7 +150,7 @@ pub struct Explanation {
     /// Stable and machine-readable: `no_runner_ever`, `all_lost`, `all_full`, `limit_held`,
     /// `paused`, `starting`,
     /// `delayed`, `backing_off`, `waiting_for_input`, `heartbeat_late`, `not_progressing`,
-    /// `running`, `runner_disconnected`, `cancelling`, `completed`, `failed`, `cancelled`.
+    /// `not_heard_since_restart`, `running`, `runner_disconnected`, `cancelling`, `completed`, `failed`, `cancelled`.
     pub cause: String,
     /// Facts, each one sentence.
     pub evidence: Vec<String>,
@@ -204,7 +215,7 @@ pub struct Throughput {
 }
 
 /// How a runner is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)] // WIRE's words.
 pub enum RunnerStatus {

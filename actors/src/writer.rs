@@ -164,11 +164,14 @@ impl Writer {
             after,
         };
         let reports = matches!(command, Command::ReportProgress { .. });
+        let speaker = speaker(&command);
         match decide(self.state.as_ref(), command, &context) {
             Ok(decision) if decision.events.is_empty() => {
-                // The same as before, and yet a report.
-                if let Some(pulse) = self.pulse.as_ref().filter(|_| reports) {
-                    pulse.progress(context.now);
+                // The same as before, and yet a sign of life: of whoever has the lease now.
+                let lease = self.state.as_ref().and_then(|state| state.lease.as_ref());
+                if speaker.is_some_and(|speaker| lease.is_some_and(|l| l.id == speaker)) {
+                    let sign = if reports { Sign::GotOn } else { Sign::Alive };
+                    sign.note(&self.core, self.id, self.pulse.as_deref());
                 }
                 let view = self.view_as(wants);
                 let answer = Answer { reply: decision.reply, view };
@@ -389,7 +392,7 @@ impl Writer {
             standing,
             summary,
             lifecycle_before,
-            spoke: spoke(&events),
+            sign: sign(&events),
             ended: over.then(|| self.phase()),
             answer: Answer { reply, view },
             answering,
@@ -476,18 +479,60 @@ fn json(value: &impl Serialize) -> Bytes {
     json.into()
 }
 
-/// Whether the runner is heard in these events: a lease's own words, not the server's.
-fn spoke(events: &[Event]) -> bool {
-    events.iter().any(|e| {
-        matches!(
-            e.body,
-            EventBody::Content(_)
-                | EventBody::Progress(_)
-                | EventBody::Waiting(_)
-                | EventBody::CancelDelivered(_)
-                | EventBody::CancelAcknowledged(_)
-        )
-    })
+/// What a runner's word says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Sign {
+    Alive,
+    GotOn,
+}
+
+impl Sign {
+    fn note(self, core: &Core, id: ExecutionId, pulse: Option<&Pulse>) {
+        let Some(pulse) = pulse else { return };
+        match self {
+            Self::Alive => pulse.beat(core.now()),
+            Self::GotOn => pulse.progress(core.now()),
+        }
+        if pulse.is_first_word() {
+            core.board().heard(id);
+        }
+    }
+}
+
+/// What these events say of the runner: a lease's own words, not the server's. That it knows of a
+/// cancellation is none of its work.
+fn sign(events: &[Event]) -> Option<Sign> {
+    let of = |event: &Event| match event.body {
+        EventBody::Content(_) | EventBody::Progress(_) | EventBody::Waiting(_) => Some(Sign::GotOn),
+        EventBody::CancelDelivered(_) | EventBody::CancelAcknowledged(_) => Some(Sign::Alive),
+        _ => None,
+    };
+    events.iter().filter_map(of).max()
+}
+
+/// The lease under which a runner says this; `None` for what others say.
+fn speaker(command: &Command) -> Option<LeaseId> {
+    match command {
+        Command::Heartbeat { lease }
+        | Command::ReportProgress { lease, .. }
+        | Command::PostEvents { lease, .. }
+        | Command::Wait { lease, .. }
+        | Command::Complete { lease, .. }
+        | Command::Fail { lease, .. }
+        | Command::AcknowledgeCancel { lease }
+        | Command::ConfirmCancelled { lease }
+        | Command::ReturnRunner { lease } => Some(*lease),
+        Command::Create(_)
+        | Command::Claim { .. }
+        | Command::Resume { .. }
+        | Command::RequestCancel { .. }
+        | Command::Update { .. }
+        | Command::TimeOut { .. }
+        | Command::LoseRunner { .. }
+        | Command::DisconnectRunner { .. }
+        | Command::Release { .. }
+        | Command::GiveUp { .. } => None,
+    }
 }
 
 /// One buffer for all events of a decision; each record is a slice of it.
@@ -535,7 +580,8 @@ struct AfterCommit {
     summary: Option<Arc<Summary>>,
     /// Seq of the lifecycle event before these.
     lifecycle_before: u64,
-    spoke: bool,
+    /// Of its runner.
+    sign: Option<Sign>,
     ended: Option<Phase>,
     answer: Answer,
     answering: Answering,
@@ -564,13 +610,8 @@ impl AfterCommit {
             });
         }
         self.feed.publish(records, self.ended);
-        if self.spoke
-            && let Some(pulse) = &self.pulse
-        {
-            pulse.progress(self.core.now());
-            if pulse.is_first_word() {
-                self.core.board().heard(self.id);
-            }
+        if let Some(sign) = self.sign {
+            sign.note(&self.core, self.id, self.pulse.as_deref());
         }
         if let Some(standing) = self.standing {
             let pulse = standing.held().and(self.pulse);

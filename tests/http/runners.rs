@@ -83,6 +83,46 @@ async fn a_runner_that_asks_no_more_and_holds_nothing_is_forgotten_with_its_queu
 }
 
 #[tokio::test]
+async fn a_runner_that_polls_is_counted_by_what_it_has_left_where_it_polled_lately() {
+    let server = server(LONG);
+    for queue in ["q", "other"] {
+        server.create(json!({"queue": queue})).await;
+    }
+    let claim = json!({"runner": {"id": "both"}, "slots": 4, "wait": "0s"});
+    let takes = ["q", "other"];
+    for queue in takes {
+        let body = json!({"runner": {"id": "both"}, "slots": 1, "wait": "0s"});
+        server.post(&format!("/v1/queues/{queue}/claim"), &body, 200).await;
+    }
+    for queue in takes {
+        server.post(&format!("/v1/queues/{queue}/claim"), &claim, 204).await;
+    }
+    let (free, told) = verdict(&server, "q").await;
+    assert_eq!(free, "ready", "{told}");
+    assert!(told.contains("has 2 free slots"), "{told}");
+    // It goes on with one of them only, while it is seen in both.
+    let began = Instant::now();
+    while verdict(&server, "other").await.0 == "ready" {
+        polls(&server, "mine", "both").await;
+        assert!(began.elapsed() < BOUND, "it is still counted on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn there_is_no_room_for_more_runners_than_the_settings_say() {
+    let server = Server::with(|config| config.supervision.max_runners = 2);
+    for runner in ["a", "b", "a"] {
+        polls(&server, "q", runner).await;
+    }
+    let body = json!({"runner": {"id": "c"}, "wait": "0s"});
+    let refused = raw::post(server.address, "/v1/queues/q/claim", &body).await;
+    assert_eq!(refused.status, 503);
+    assert!(refused.json()["detail"].as_str().unwrap().contains("supervision.max_runners"));
+    assert_eq!(server.get("/v1/runners").await["runners"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn a_runner_that_holds_something_is_remembered_however_long_it_does_not_ask() {
     let server = server(SHORT);
     server.create(json!({"timeouts": {"heartbeat": "10m"}})).await;

@@ -107,6 +107,9 @@ async fn a_runner_that_does_not_come_back_has_lost_its_lease_and_everybody_is_to
     let api = site.api();
     let boot = &api.supervisor().await["boot"];
     assert_eq!((&boot["recovered"], &boot["leases_in_grace"]), (&json!(2), &json!(2)), "{boot}");
+    // Its clock began anew, which is not to have been heard.
+    let explained = api.get(format!("/v1/executions/{once}/explain")).await;
+    assert_eq!(explained["cause"], "not_heard_since_restart", "{explained}");
     let failed = log::wait_for_type(&api, &once, "execution.failed").await;
     let waited = failed.time.duration_since(started_at(&api).await);
     assert!(waited >= SignedDuration::from_secs(1), "it had {waited} of its second to come back");

@@ -31,6 +31,8 @@ over_both! {
     a_superseded_runner_can_write_nothing
     a_silent_runner_is_noticed_and_a_beating_one_is_not
     one_that_beats_and_does_nothing_is_noticed
+    a_repeat_is_a_sign_of_life
+    to_know_of_a_cancellation_is_no_progress
     bad_input_changes_nothing
 }
 
@@ -266,6 +268,36 @@ async fn one_that_beats_and_does_nothing_is_noticed(transport: Transport) {
     }
     let view = server.get(&format!("/v1/executions/{id}")).await;
     assert_eq!(view["reason"], "progress_timeout");
+}
+
+async fn a_repeat_is_a_sign_of_life(transport: Transport) {
+    let server = Server::start();
+    let id = server.create(json!({"timeouts": {"heartbeat": "600ms"}})).await;
+    let mut worker = Worker::start(&server, transport, ME, 1).await;
+    let lease = worker.lease().await;
+    let seq = worker.post(&lease, 1, &["a"]).await;
+    let began = std::time::Instant::now();
+    while began.elapsed() < Duration::from_millis(1_500) {
+        assert_eq!(worker.post(&lease, 1, &["a"]).await, seq);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(phase(&server, &id).await, "in_progress");
+}
+
+async fn to_know_of_a_cancellation_is_no_progress(transport: Transport) {
+    let server = Server::start();
+    let id = server.create(json!({})).await;
+    let mut worker = Worker::start(&server, transport, ME, 1).await;
+    let lease = worker.lease().await;
+    let explain = format!("/v1/executions/{id}/explain");
+    let before = server.get(&explain).await;
+    let cancel = format!("/v1/executions/{id}/cancel");
+    server.post(&cancel, &json!({"reason": "enough", "grace": "1h"}), 200).await;
+    worker.told_to_stop(&lease).await;
+    worker.call("cancel_acknowledged", &lease, json!({})).await.unwrap();
+    let after = server.get(&explain).await;
+    assert_eq!(after["progressed_at"], before["progressed_at"]);
+    assert!(after["alive_at"].as_str() > before["alive_at"].as_str(), "{before} {after}");
 }
 
 async fn bad_input_changes_nothing(transport: Transport) {

@@ -12,6 +12,7 @@ use crate::{
     blocking,
     core::Core,
     evidence,
+    runners::Way,
     views::{
         ActorsView, BootReport, Dispatch, Error, QueueView, RunnerView, StoreView, SupervisorView,
         Throughput,
@@ -79,11 +80,11 @@ impl Handle {
         let core = &self.0.core;
         let key = (namespace.clone(), queue.clone());
         let figures = core.board().queue(&key, core.now());
-        let dispatch = evidence::of_queue(core, &key, (figures.depth, figures.held_back));
+        let mut dispatch = evidence::of_queue(core, &key, (figures.depth, figures.held_back));
+        dispatch.runners_live = evidence::live(core, &key);
         let (known, waiting) = {
             let runners = core.runners();
-            let waiting = runners.of_queue(&key).filter(|r| r.offering > 0).count();
-            (runners.of_queue(&key).count(), waiting)
+            (runners.of_queue(&key).count(), runners.claims(&key))
         };
         let QueueSettings { pause, limits } = figures.settings;
         QueueView {
@@ -123,7 +124,7 @@ impl Handle {
             leases: held(&seen.runner.info.id),
             info: seen.runner.info,
             status: seen.status,
-            connected: seen.runner.connected,
+            connected: seen.runner.way == Way::Connected,
             queues: seen.runner.queues,
             slots: seen.runner.slots,
             slots_free: seen.runner.offering,

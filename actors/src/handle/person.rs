@@ -1,10 +1,10 @@
 //! What people ask: to create, list, command, retry, purge and explain executions.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 use bytes::Bytes;
 use heartline_execution::{
-    Command, Execution, ExecutionId, Namespace, Phase, Rejection, Reply, Spec, State,
+    Command, Execution, ExecutionId, Namespace, Phase, Rejection, Reply, Spec, State, Timestamp,
     command::Signs,
 };
 use heartline_storage::{Counts, Cursor as ListCursor, Facets, Idempotency, Query};
@@ -223,11 +223,12 @@ impl Handle {
         let state = self.state(namespace, id).await?;
         let core = &self.0.core;
         let now = core.now();
-        let (signs, ahead) = {
+        let (signs, ahead, unheard) = {
             let mut board = core.board();
             let signs = board.pulse(id).map(|p| p.signs()).unwrap_or_default();
-            (signs, board.ahead(id, now))
+            (signs, board.ahead(id, now), board.is_unheard(id))
         };
+        let unheard_since = unheard.then(|| Timestamp(core.started.load(Ordering::Relaxed)));
         let runner = state.lease.as_ref().and_then(|lease| {
             let all = evidence::runners(core, namespace, None);
             let seen = all.iter().find(|s| s.runner.info.id == lease.runner.id)?;
@@ -239,7 +240,7 @@ impl Handle {
         let waits = (state.phase == Phase::Pending && state.due <= now).then_some(state.due);
         let facts =
             waits.map(|due| evidence::of_hold(core, &key, of.as_ref(), due)).unwrap_or_default();
-        Ok(explain(&state, &Around { now, signs, dispatch, facts, ahead, runner }))
+        Ok(explain(&state, &Around { now, signs, unheard_since, dispatch, facts, ahead, runner }))
     }
 
     /// The durable state, from the log: for rare questions.

@@ -47,7 +47,8 @@ impl Handle {
         self.ready()?;
         let core = &self.0.core;
         let Claim { queue, runner, slots, wait, alive } = claim;
-        core.runners().polls(namespace, &queue, &runner, slots, core.now());
+        let known = core.runners().polls(namespace, &queue, &runner, slots, core.now());
+        known.map_err(Error::from)?;
         let _poll =
             Poll { core, namespace, queue: queue.clone(), runner: runner.id.clone(), slots };
         let key = (namespace.clone(), queue);

@@ -47,6 +47,8 @@ const IN_FLIGHT_BYTES: usize = 4 << 20;
 const GATHER: usize = 16 * 1024;
 /// The register of runners is told at most this often that one is alive.
 const HEARD_EVERY: Duration = Duration::from_secs(1);
+/// The least time between two looks at a runner that is about to be late.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The one operation that must be on its way before the next is looked at.
 enum Step {
@@ -236,8 +238,8 @@ impl Runner {
                 }
                 self.session = Some(session);
                 self.heard_at = Instant::now();
-                let deadline = self.deadline();
-                self.silence.as_mut().reset(deadline);
+                let next_look = self.next_look();
+                self.silence.as_mut().reset(next_look);
             }
             Err(error) => {
                 let close = match error {
@@ -367,6 +369,15 @@ impl Runner {
         (self.heard_at + self.app.config.supervision.runner_lost_after).into()
     }
 
+    /// When it is to be looked at again: once it is late its session offers nothing more.
+    fn next_look(&self) -> tokio::time::Instant {
+        if !self.session.as_ref().is_some_and(RunnerSession::is_fresh) {
+            return self.deadline();
+        }
+        let late = self.heard_at + self.app.config.supervision.runner_late_after;
+        self.deadline().min(late.max(Instant::now() + LOOK_AGAIN).into())
+    }
+
     fn poll_silence(&mut self, context: &mut Context<'_>) {
         while self.over.is_none() && self.silence.as_mut().poll(context).is_ready() {
             if self.session.is_none() {
@@ -375,8 +386,9 @@ impl Runner {
                 let silent = Span::from_std(self.app.config.supervision.runner_lost_after);
                 self.over = Some(Close::new(4408, format!("nothing was heard for {silent}")));
             } else {
-                let deadline = self.deadline();
-                self.silence.as_mut().reset(deadline);
+                let next_look = self.next_look();
+                self.silence.as_mut().reset(next_look);
+                context.waker().wake_by_ref();
             }
         }
     }

@@ -34,6 +34,7 @@ const TROUBLED: ReadonlySet<string> = new Set([
   "paused",
   "heartbeat_late",
   "not_progressing",
+  "not_heard_since_restart",
   "runner_disconnected",
   "backing_off",
 ]);
