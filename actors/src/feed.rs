@@ -531,8 +531,7 @@ impl Cursor {
             self.position = head;
             return Ok(Some(Next::Reset { oldest: head + 1, reason: "purged" }));
         }
-        let (id, position) = (self.id, self.position);
-        Err(Error::Corrupt(format!("{id}: events after {position} are missing up to {head}")))
+        Err(missing(self.id, self.position, head))
     }
 
     async fn read(&self, after: u64, head: u64) -> Result<Arc<Chunk>, Error> {
@@ -551,6 +550,11 @@ impl Cursor {
         };
         Ok((!chunk.events.is_empty()).then_some(Next::Events(chunk, 0)))
     }
+}
+
+/// Damage: a log that goes on and does not hold what it held.
+pub(crate) fn missing(id: ExecutionId, after: u64, head: u64) -> Error {
+    Error::Corrupt(format!("{id}: events after {after} are missing up to {head}"))
 }
 
 impl Drop for Cursor {

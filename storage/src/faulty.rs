@@ -20,6 +20,8 @@ struct Faults {
     waiting: usize,
     /// Since a failed write, until recovery.
     unhealthy: bool,
+    /// Whose head or state is asked for next is purged behind the answer.
+    purge_behind_next_look: bool,
 }
 
 /// Passes everything on to a store, unless told to fail.
@@ -50,6 +52,12 @@ impl<S: ExecutionStore> FaultyStore<S> {
     /// The next commit becomes durable, and yet its caller gets an error: the unknown outcome.
     pub fn lose_next_answer(&self) {
         self.faults().lose_next_answer = true;
+    }
+
+    /// The execution whose head or state is asked for next is still found, and gone right after: a
+    /// purge that comes between two looks.
+    pub fn purge_behind_next_look(&self) {
+        self.faults().purge_behind_next_look = true;
     }
 
     /// Whether commits wait before they write anything.
@@ -104,6 +112,19 @@ impl<S: ExecutionStore> FaultyStore<S> {
         self.healthy()?;
         read(&self.inner)
     }
+
+    fn look<T>(
+        &self,
+        namespace: &Namespace,
+        id: ExecutionId,
+        look: impl FnOnce(&S) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let found = self.read(look)?;
+        if std::mem::take(&mut self.faults().purge_behind_next_look) {
+            self.inner.purge(namespace, id)?;
+        }
+        Ok(found)
+    }
 }
 
 impl<S: ExecutionStore> ExecutionStore for FaultyStore<S> {
@@ -124,11 +145,11 @@ impl<S: ExecutionStore> ExecutionStore for FaultyStore<S> {
     }
 
     fn head(&self, namespace: &Namespace, id: ExecutionId) -> Result<Option<u64>, Error> {
-        self.read(|store| store.head(namespace, id))
+        self.look(namespace, id, |store| store.head(namespace, id))
     }
 
     fn load(&self, namespace: &Namespace, id: ExecutionId) -> Result<Option<State>, Error> {
-        self.read(|store| store.load(namespace, id))
+        self.look(namespace, id, |store| store.load(namespace, id))
     }
 
     fn snapshot(

@@ -8,7 +8,7 @@ use super::Handle;
 use crate::{
     blocking,
     delivery::{Outbound, Transport, Watching},
-    feed::{Chunk, Cursor},
+    feed::{self, Chunk, Cursor, Feed},
     streams::{Reading, Streams},
     views::{Error, View},
 };
@@ -50,7 +50,7 @@ impl Handle {
     /// One bounded page of events after `after`.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
+    /// [`Error::NotFound`], also where it is purged meanwhile.
     pub async fn events(
         &self,
         namespace: &Namespace,
@@ -64,6 +64,16 @@ impl Handle {
         let range = (after.min(head), head);
         let (chunk, more) =
             self.0.core.feeds.page(namespace, id, range, lifecycle_only, limit).await?;
+        if !more && range.0 < head && chunk.last() < head {
+            // Only a log that is over can be purged, and its last event is of its lifecycle.
+            let over = if lifecycle_only { terminal } else { feed.head().1 };
+            if over.is_some() {
+                return Err(Error::NotFound);
+            }
+            if !lifecycle_only {
+                return Err(feed::missing(id, after, head));
+            }
+        }
         Ok(EventPage { chunk, head, terminal, more })
     }
 
@@ -116,11 +126,7 @@ impl Handle {
     }
 
     /// The feed, with its head known.
-    async fn feed(
-        &self,
-        namespace: &Namespace,
-        id: ExecutionId,
-    ) -> Result<Arc<crate::feed::Feed>, Error> {
+    async fn feed(&self, namespace: &Namespace, id: ExecutionId) -> Result<Arc<Feed>, Error> {
         let feed = self.0.core.feeds.of(namespace, id);
         if feed.is_known() {
             return Ok(feed);
@@ -129,10 +135,14 @@ impl Handle {
         let of = namespace.clone();
         let live = self.0.core.board().standing(id).is_some();
         let found = blocking(move || {
-            let Some(head) = store.head(&of, id)? else { return Ok(None) };
-            // Whether it is over is in the state; a live one is on the board.
-            let phase = if live { None } else { store.load(&of, id)?.map(|s| s.phase) };
-            Ok::<_, heartline_storage::Error>(Some((head, phase.filter(|p| p.is_terminal()))))
+            if live {
+                return Ok(store.head(&of, id)?.map(|head| (head, None)));
+            }
+            // One that is not on the board may be purged at any moment: one look says both where it
+            // ends and whether it is over.
+            let state = store.load(&of, id)?;
+            let found = state.map(|s| (s.seq, Some(s.phase).filter(|p| p.is_terminal())));
+            Ok::<_, heartline_storage::Error>(found)
         })
         .await??;
         let (head, ended) = found.ok_or(Error::NotFound)?;

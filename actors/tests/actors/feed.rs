@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::harness::*;
 use heartline_actors::{Create, Error, Hooks, Next, Start, Transport};
-use heartline_execution::{Command, Span};
+use heartline_execution::{Command, ExecutionId, Span};
+use heartline_storage::{ExecutionStore, FaultyStore, MemoryStore};
 
 /// A feed that keeps almost nothing, and pages of a few events.
 fn narrow() -> heartline_config::Config {
@@ -13,6 +14,69 @@ fn narrow() -> heartline_config::Config {
     config.feed.page_events = 7;
     config.feed.max_subscriptions = 2;
     config
+}
+
+/// A store with one execution that is over, after five events, and of which nothing is in memory.
+fn with_one_over() -> (Arc<FaultyStore<MemoryStore>>, ExecutionId) {
+    let store = faulty();
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let log: Arc<dyn ExecutionStore> = store.clone();
+    with(log, Hooks::default(), |handle| async move {
+        let id = create(&handle, spec("q")).await;
+        let lease = claim(&handle, "q", "r").await.lease;
+        for batch in 1..=2 {
+            post(&handle, id, lease, batch, "line").await.expect("posted");
+        }
+        complete(&handle, id, lease).await;
+        tell.send(id).expect("heard");
+    });
+    let id = told.recv().expect("told");
+    (store, id)
+}
+
+#[test]
+fn a_reader_that_races_a_purge_comes_to_the_end_and_finds_no_damage() {
+    for start in [Start::After(0), Start::After(5), Start::After(99)] {
+        let (store, id) = with_one_over();
+        let log: Arc<dyn ExecutionStore> = store.clone();
+        with(log, Hooks::default(), |handle| async move {
+            store.purge_behind_next_look();
+            let mut reader = match handle.subscribe(&ns(), id, start, Transport::Sse).await {
+                Ok(reader) => reader,
+                Err(Error::NotFound) => return,
+                Err(other) => panic!("{start:?}: {other}"),
+            };
+            let ending = async {
+                loop {
+                    match reader.cursor.next().await.expect("nothing is damaged") {
+                        Next::End { .. } => return,
+                        Next::Reset { reason, .. } => assert_eq!(reason, "purged"),
+                        other => panic!("{start:?}: {other:?} of a log that is gone"),
+                    }
+                }
+            };
+            tokio::time::timeout(PATIENCE, ending).await.expect("it ends");
+        });
+    }
+}
+
+#[test]
+fn a_page_of_a_log_that_was_purged_meanwhile_is_not_an_empty_one() {
+    let (store, id) = with_one_over();
+    let log: Arc<dyn ExecutionStore> = store.clone();
+    with(log, Hooks::default(), |handle| async move {
+        // Somebody watches, so that where the log ends is still known.
+        let _reader = subscribe(&handle, id).await;
+        for lifecycle_only in [false, true] {
+            let page = handle.events(&ns(), id, 5, 10, lifecycle_only).await.expect("past the end");
+            assert!(page.chunk.events.is_empty() && page.terminal.is_some());
+        }
+        assert!(store.inner().purge(&ns(), id).expect("purged"));
+        for lifecycle_only in [false, true] {
+            let page = handle.events(&ns(), id, 2, 10, lifecycle_only).await;
+            assert!(matches!(page, Err(Error::NotFound)), "lifecycle only: {lifecycle_only}");
+        }
+    });
 }
 
 #[test]
