@@ -544,6 +544,18 @@ impl Cursor {
         let limit = self.feeds.limits.page.events;
         let range = (self.position, head);
         let (chunk, more) = self.feeds.page(&self.namespace, self.id, range, true, limit).await?;
+        // The last event of a log that is over is of its lifecycle, so a page that has all up to
+        // there ends with it, unless it was purged.
+        if let (end, Some(_)) = self.feed.head()
+            && !more
+            && chunk.last() < head
+        {
+            if head < end {
+                return Ok(None); // It ended meanwhile; another look tells.
+            }
+            self.position = head;
+            return Ok(Some(Next::Reset { oldest: head + 1, reason: "purged" }));
+        }
         self.position = match (more, chunk.last()) {
             (true, last) if last > 0 => last,
             (_, last) => head.max(last),

@@ -80,6 +80,25 @@ fn a_page_of_a_log_that_was_purged_meanwhile_is_not_an_empty_one() {
 }
 
 #[test]
+fn a_reader_of_any_view_is_told_that_the_log_was_purged_under_it() {
+    for lifecycle_only in [false, true] {
+        let (store, id) = with_one_over();
+        let log: Arc<dyn ExecutionStore> = store.clone();
+        with(log, Hooks::default(), |handle| async move {
+            let mut cursor = subscribe(&handle, id).await.cursor;
+            if lifecycle_only {
+                cursor = cursor.only_lifecycle();
+            }
+            assert!(store.inner().purge(&ns(), id).expect("purged"));
+            let next = cursor.next().await.expect("nothing is damaged");
+            assert!(matches!(next, Next::Reset { oldest: 6, reason: "purged" }), "{next:?}");
+            let next = cursor.next().await.expect("nothing is damaged");
+            assert!(matches!(next, Next::End { seq: 5, .. }), "{next:?}");
+        });
+    }
+}
+
+#[test]
 fn a_reader_that_fell_behind_is_told_caught_up_from_disk_and_misses_nothing() {
     with_config(narrow(), memory(), Hooks::default(), |handle| async move {
         let id = create(&handle, spec("q")).await;
