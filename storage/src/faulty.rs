@@ -20,6 +20,8 @@ struct Faults {
     waiting: usize,
     /// Since a failed write, until recovery.
     unhealthy: bool,
+    /// Events and lists cannot be read.
+    unreadable: bool,
     /// Whose head or state is asked for next is purged behind the answer.
     purge_behind_next_look: bool,
 }
@@ -52,6 +54,11 @@ impl<S: ExecutionStore> FaultyStore<S> {
     /// The next commit becomes durable, and yet its caller gets an error: the unknown outcome.
     pub fn lose_next_answer(&self) {
         self.faults().lose_next_answer = true;
+    }
+
+    /// Whether events and lists cannot be read, while all else goes on.
+    pub fn set_unreadable(&self, unreadable: bool) {
+        self.faults().unreadable = unreadable;
     }
 
     /// The execution whose head or state is asked for next is still found, and gone right after: a
@@ -113,6 +120,13 @@ impl<S: ExecutionStore> FaultyStore<S> {
         read(&self.inner)
     }
 
+    fn read_rows<T>(&self, read: impl FnOnce(&S) -> Result<T, Error>) -> Result<T, Error> {
+        if self.faults().unreadable {
+            return Err(Error::Io("the disk cannot be read on command".to_owned()));
+        }
+        self.read(read)
+    }
+
     fn look<T>(
         &self,
         namespace: &Namespace,
@@ -141,7 +155,7 @@ impl<S: ExecutionStore> ExecutionStore for FaultyStore<S> {
         lifecycle_only: bool,
         limits: PageLimits,
     ) -> Result<Page, Error> {
-        self.read(|store| store.events(namespace, id, after, until, lifecycle_only, limits))
+        self.read_rows(|store| store.events(namespace, id, after, until, lifecycle_only, limits))
     }
 
     fn head(&self, namespace: &Namespace, id: ExecutionId) -> Result<Option<u64>, Error> {
@@ -165,7 +179,7 @@ impl<S: ExecutionStore> ExecutionStore for FaultyStore<S> {
     }
 
     fn list(&self, query: &Query) -> Result<Listing, Error> {
-        self.read(|store| store.list(query))
+        self.read_rows(|store| store.list(query))
     }
 
     fn count(&self, query: &Query) -> Result<Counts, Error> {

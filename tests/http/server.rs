@@ -2,12 +2,18 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
-    sync::atomic::{AtomicUsize, Ordering},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::JoinHandle,
     time::Duration,
 };
 
+use heartline_actors::Hooks;
 use heartline_config::Config;
+use heartline_storage::ExecutionStore;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tracing_subscriber::{Layer, layer::SubscriberExt as _, util::SubscriberInitExt as _};
@@ -36,6 +42,9 @@ pub(crate) fn errors_logged() -> usize {
     ERRORS.load(Ordering::SeqCst)
 }
 
+/// Done once a server is to stop.
+type Stopped = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// A running server.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -52,6 +61,33 @@ impl Server {
 
     /// With other settings.
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::running(change, |config, listener, stopped| {
+            actix_web::rt::System::new()
+                .block_on(heartline::run(config, listener, stopped))
+                .expect("the server runs and stops");
+        })
+    }
+
+    /// Over a store of the test's, put together as `heartline::run` does.
+    pub(crate) fn over(store: Arc<dyn ExecutionStore>) -> Self {
+        Self::running(
+            |_| {},
+            |config, listener, stopped| {
+                actix_web::rt::System::new().block_on(async move {
+                    let actors = heartline_actors::start(config.clone(), store, Hooks::default());
+                    let actors = actors.expect("the actors start");
+                    let edge = heartline_web::serve(listener, actors.handle.clone(), config.into());
+                    edge.expect("the edge starts").run(stopped).await.expect("it runs and stops");
+                    actors.stop();
+                });
+            },
+        )
+    }
+
+    fn running(
+        change: impl FnOnce(&mut Config),
+        run: impl FnOnce(Config, TcpListener, Stopped) + Send + 'static,
+    ) -> Self {
         // Fails for all but the first server of the process, and one is enough.
         let _installed = tracing_subscriber::registry().with(CountErrors).try_init();
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -68,9 +104,7 @@ impl Server {
                 // Dropping the server stops it too.
                 let _stop_or_drop = stopped.await;
             };
-            actix_web::rt::System::new()
-                .block_on(heartline::run(config, listener, stopped))
-                .expect("the server runs and stops");
+            run(config, listener, Box::pin(stopped));
         });
         Self { address, stop: Some(stop), thread: Some(thread), _folder: folder }
     }

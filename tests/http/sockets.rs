@@ -1,8 +1,9 @@
 //! `/v1/ws`: one execution by URL, many by operation, and clients that slip.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use heartline_storage::{FaultyStore, MemoryStore};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -235,6 +236,30 @@ async fn slips_are_told_and_the_socket_stays_open() {
     assert_eq!(socket.next().await["problem"]["code"], "execution_not_found");
     socket.say(json!({"op": "ping"})).await;
     assert_eq!(socket.next().await, json!({"op": "pong"}));
+    assert_eq!(errors_logged(), 0);
+}
+
+#[tokio::test]
+async fn a_subscription_that_fails_later_on_is_named_as_the_client_named_it() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let server = Server::over(store.clone());
+    let (id, lease) = server.started().await;
+    // More than is kept in memory while nobody watches.
+    let large = "x".repeat(5_000);
+    server.say(&id, &lease, &large).await;
+    server.say(&id, &lease, &large).await;
+    store.set_unreadable(true);
+    let mut socket = Socket::open(&server, "").await;
+    for (name, subscribe) in [
+        (json!(1), json!({"op": "subscribe", "id": 1, "execution": id})),
+        (json!("two"), json!({"op": "subscribe", "id": "two", "filter": {}})),
+    ] {
+        socket.say(&subscribe).await;
+        assert_eq!(socket.next().await["op"], "subscribed", "{name}: it has begun");
+        let failed = socket.next().await;
+        assert_eq!((&failed["op"], &failed["id"]), (&json!("error"), &name));
+        assert_eq!(failed["problem"]["code"], "store_unavailable");
+    }
     assert_eq!(errors_logged(), 0);
 }
 

@@ -46,11 +46,6 @@ impl Watched {
         Ok((this, framed(hello.as_bytes())))
     }
 
-    /// The client's, as JSON.
-    pub(super) fn id(&self) -> &str {
-        &self.id
-    }
-
     /// The body, once it is another than the one that was shown.
     ///
     /// # Errors

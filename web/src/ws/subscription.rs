@@ -140,7 +140,8 @@ impl Subscriptions {
         let subscription = Subscription {
             app: Arc::clone(&self.app),
             connection: self.connection.clone(),
-            at: At::Begin(subscribe),
+            id: subscribe.id,
+            at: At::Begin(subscribe.to),
         };
         let of: Rc<str> = id.as_str().into();
         let brought = stream::unfold(Box::new(subscription), move |mut subscription| {
@@ -192,7 +193,7 @@ fn closing(failed: Option<Code>) -> Close {
 }
 
 enum At {
-    Begin(Subscribe),
+    Begin(Target),
     Following(ExecutionId, Box<Watch>),
     Listing(Box<Listed>),
     Watching(Box<Watched>),
@@ -202,16 +203,18 @@ enum At {
 struct Subscription {
     app: Arc<App>,
     connection: String,
+    /// The client's, as JSON. `None` for the one that the URL asks for.
+    id: Option<String>,
     at: At,
 }
 
 impl Subscription {
     async fn next(&mut self) -> Option<Brought> {
         match &mut self.at {
-            At::Begin(subscribe) => {
-                let subscribe = subscribe.clone();
+            At::Begin(to) => {
+                let to = to.clone();
                 // Boxed: what it takes to begin is not kept while the subscription goes on.
-                Some(Box::pin(self.begin(subscribe)).await)
+                Some(Box::pin(self.begin(to)).await)
             }
             At::Following(execution, watch) => {
                 let brought = follow(*execution, watch).await;
@@ -221,54 +224,44 @@ impl Subscription {
                         Some(Brought::Last(frames, failed))
                     }
                     Ok(frames) => Some(frames),
-                    Err(problem) => {
-                        self.at = At::Over;
-                        Some(self.failed(None, &problem))
-                    }
+                    Err(problem) => Some(self.failed(&problem)),
                 }
             }
             At::Listing(list) => loop {
                 match Box::pin(list.next()).await {
                     Ok(frames) if frames.bytes.is_empty() => {}
                     Ok(frames) => return Some(Brought::Frames(frames)),
-                    Err(problem) => {
-                        self.at = At::Over;
-                        return Some(self.failed(None, &problem));
-                    }
+                    Err(problem) => return Some(self.failed(&problem)),
                 }
             },
             At::Watching(watched) => match Box::pin(watched.next(&self.app)).await {
                 Ok(frames) => Some(Brought::Frames(frames)),
-                Err(problem) => {
-                    let id = watched.id().to_owned();
-                    self.at = At::Over;
-                    Some(self.failed(Some(&id), &problem))
-                }
+                Err(problem) => Some(self.failed(&problem)),
             },
             At::Over => None,
         }
     }
 
-    async fn begin(&mut self, subscribe: Subscribe) -> Brought {
-        let id = subscribe.id.as_deref();
-        let one = match subscribe.to {
+    async fn begin(&mut self, to: Target) -> Brought {
+        let id = self.id.as_deref().unwrap_or("null");
+        let one = match to {
             Target::Execution(one) => one,
             Target::List(of) => {
-                let opened = Listed::open(&self.app, id.unwrap_or("null"), *of);
+                let opened = Listed::open(&self.app, id, *of);
                 return self
-                    .began(id, opened.map(|(list, frames)| (At::Listing(Box::new(list)), frames)));
+                    .began(opened.map(|(list, frames)| (At::Listing(Box::new(list)), frames)));
             }
             Target::Resource(path) => {
-                let opened = Watched::open(&self.app, id.unwrap_or("null"), &path);
+                let opened = Watched::open(&self.app, id, &path);
                 return self.began(
-                    id,
                     opened.map(|(watched, frames)| (At::Watching(Box::new(watched)), frames)),
                 );
             }
         };
         match self.open(&one).await {
             Ok((execution, mut watch)) => {
-                let mut about = About::new(execution).subscribed(id, watch.head, watch.oldest);
+                let (id, head) = (self.id.as_deref(), watch.head);
+                let mut about = About::new(execution).subscribed(id, head, watch.oldest);
                 if watch.ahead {
                     about = about.reset("ahead_of_log", watch.oldest);
                 }
@@ -278,23 +271,17 @@ impl Subscription {
                 self.at = At::Following(execution, Box::new(watch));
                 Brought::Frames(about.into_frames())
             }
-            Err(problem) => {
-                self.at = At::Over;
-                self.failed(id, &problem)
-            }
+            Err(problem) => self.failed(&problem),
         }
     }
 
-    fn began(&mut self, id: Option<&str>, opened: Result<(At, Frames), Problem>) -> Brought {
+    fn began(&mut self, opened: Result<(At, Frames), Problem>) -> Brought {
         match opened {
             Ok((at, frames)) => {
                 self.at = at;
                 Brought::Frames(frames)
             }
-            Err(problem) => {
-                self.at = At::Over;
-                self.failed(id, &problem)
-            }
+            Err(problem) => self.failed(&problem),
         }
     }
 
@@ -306,9 +293,12 @@ impl Subscription {
         Ok((execution, watch))
     }
 
-    fn failed(&self, id: Option<&str>, problem: &Problem) -> Brought {
+    /// It is over, for this reason.
+    fn failed(&mut self, problem: &Problem) -> Brought {
         tracing::debug!(%problem, connection = self.connection, "a subscription failed");
-        Brought::Last(frames::error_frame(id, problem, &self.connection), Some(problem.code()))
+        self.at = At::Over;
+        let frame = frames::error_frame(self.id.as_deref(), problem, &self.connection);
+        Brought::Last(frame, Some(problem.code()))
     }
 }
 
