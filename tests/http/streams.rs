@@ -148,6 +148,34 @@ async fn a_quiet_stream_has_comments_and_ends_when_the_server_stops() {
 }
 
 #[tokio::test]
+async fn a_stream_or_a_poll_that_is_asked_for_its_head_does_not_begin() {
+    let server = Server::with(|config| config.http.long_poll_max = 10 * BOUND);
+    let (id, _) = server.started().await;
+    let path = format!("/v1/executions/{id}/events");
+    let head = |path: &str, accept: &[&str]| {
+        let request = raw::request(server.address, "HEAD", path, accept, b"");
+        async move { raw::send(server.address, &request).await }
+    };
+    let stream = ["Accept: text/event-stream"];
+    let answer = head(&path, &stream).await;
+    assert_eq!((answer.status, &*answer.body), (200, &b""[..]));
+    assert_eq!(answer.headers["content-type"], "text/event-stream");
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    // Longer than this test waits, and there is nothing after 2.
+    let answer = head(&format!("{path}?after=2&wait=10m"), &[]).await;
+    assert_eq!((answer.status, &*answer.body), (200, &b""[..]));
+    assert_eq!(answer.headers["content-type"], "application/json");
+    let nobody = "/v1/executions/aex_00000000000000000000000000000000/events";
+    assert_eq!(head(nobody, &stream).await.status, 404);
+    let subscribers = &server.get("/v1/supervisor").await["feed"]["subscribers"];
+    assert_eq!((&subscribers["sse"], &subscribers["long_poll"]), (&json!(0), &json!(0)));
+    let (over, _) = server.completed().await;
+    let path = format!("/v1/executions/{over}/events");
+    let past = ["Accept: text/event-stream", "Last-Event-ID: 4"];
+    assert_eq!(head(&path, &past).await.status, 204);
+}
+
+#[tokio::test]
 async fn a_reader_that_knows_more_than_the_log_is_reset() {
     let server = Server::start();
     let (id, _) = server.completed().await;

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{self, HeaderMap, HeaderValue},
+    http::{
+        Method,
+        header::{self, HeaderMap, HeaderValue},
+    },
 };
 use bytes::{BufMut as _, BytesMut};
 use heartline_actors::{Next, Start, Transport};
@@ -62,7 +65,7 @@ pub(crate) async fn read(app: Shared, request: HttpRequest) -> Answer {
     let stream = wants_stream(request.headers())?;
     let limit_max = app.config.http.list_limit as u64;
     let longest = app.config.http.long_poll_max;
-    let wanted = Wanted {
+    let mut wanted = Wanted {
         id,
         view: params.get("view")?.unwrap_or_default(),
         after: params.number("after", 0, SEQ_MAX)?.unwrap_or(0),
@@ -71,11 +74,16 @@ pub(crate) async fn read(app: Shared, request: HttpRequest) -> Answer {
         wait: params.get::<Span>("wait")?.map(|wait| wait.to_std().min(longest)),
         snapshot: params.flag("snapshot")?,
     };
+    let head = request.method() == Method::HEAD;
     if stream {
-        return streamed(app, request.headers(), wanted).await;
+        return streamed(app, request.headers(), wanted, head).await;
     }
     if wanted.snapshot {
         return Err(wrong("snapshot", "is for streams: ask with Accept: text/event-stream"));
+    }
+    if head {
+        // What could be waited for would not be sent.
+        wanted.wait = None;
     }
     page(&app, wanted).await
 }
@@ -102,15 +110,25 @@ fn wants_stream(headers: &HeaderMap) -> Result<bool, Problem> {
     ))
 }
 
-async fn streamed(app: Shared, headers: &HeaderMap, wanted: Wanted) -> Answer {
+/// An event stream; of `head` only how it begins, since what has no end is never sent in full.
+async fn streamed(app: Shared, headers: &HeaderMap, wanted: Wanted, head: bool) -> Answer {
     let last = last_event_id(headers)?;
     let Wanted { id, view, .. } = wanted;
-    if let Some(last) = last {
+    if last.is_some() || head {
         // A browser reconnects after every close; this is how it is told that there is no more.
-        let page = app.handle.events(&app.namespace, id, last, 1, true).await?;
-        if page.terminal.is_some() && last >= page.head {
+        let after = last.unwrap_or(SEQ_MAX);
+        let page = app.handle.events(&app.namespace, id, after, 1, true).await?;
+        if page.terminal.is_some() && last.is_some_and(|last| last >= page.head) {
             return Ok(HttpResponse::NoContent().finish());
         }
+    }
+    let mut answer = HttpResponse::Ok();
+    answer
+        .insert_header((header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")))
+        .insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .insert_header(("x-accel-buffering", HeaderValue::from_static("no")));
+    if head {
+        return Ok(answer.finish());
     }
     let start = match last {
         None if wanted.snapshot => Start::Snapshot,
@@ -121,11 +139,7 @@ async fn streamed(app: Shared, headers: &HeaderMap, wanted: Wanted) -> Answer {
     let outgoing = Outgoing::new(app.handle.outbound(), app.config.websocket.user_timeout);
     let stream =
         Stream::new(id, watch, app.draining.clone(), app.config.http.sse_keep_alive, outgoing);
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")))
-        .insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .insert_header(("x-accel-buffering", HeaderValue::from_static("no")))
-        .streaming(stream.into_bytes()))
+    Ok(answer.streaming(stream.into_bytes()))
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
