@@ -40,6 +40,36 @@ async fn a_poll_for_events_answers_as_soon_as_there_is_one() {
 }
 
 #[tokio::test]
+async fn a_poll_ahead_of_the_log_is_sent_nothing_from_before_its_place() {
+    let server = Server::start();
+    // What the view agui adds has the seq of the event before it.
+    for (view, least) in [("full", 5), ("status", 5), ("agui", 4)] {
+        let (id, lease) = server.started().await;
+        let path = format!("/v1/executions/{id}/events?view={view}&after=4&wait=60s");
+        let polling = tokio::spawn({
+            let address = server.address;
+            async move { raw::get(address, &path).await }
+        });
+        let subscribed = async {
+            while server.get("/v1/supervisor").await["feed"]["subscribers"]["long_poll"] != 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(BOUND, subscribed).await.expect("the poll waits");
+        for delta in ["three", "four"] {
+            server.say(&id, &lease, delta).await;
+        }
+        let path = format!("/v1/executions/{id}/complete");
+        server.post(&path, &json!({"lease": lease}), 200).await;
+        let page = polling.await.expect("no panic").json();
+        assert_eq!((&page["head"], &page["terminal"]), (&json!(5), &json!(true)), "{view}");
+        let events = page["events"].as_array().expect("events");
+        assert!(events.iter().all(|event| event["seq"].as_u64() >= Some(least)), "{events:?}");
+        assert_eq!(events.last().expect("an event")["seq"], 5, "{view}");
+    }
+}
+
+#[tokio::test]
 async fn a_poll_without_news_answers_in_time_and_one_past_the_end_at_once() {
     let server = Server::start();
     let (id, _) = server.started().await;

@@ -48,7 +48,7 @@ struct Wanted {
         ("after" = Option<u64>, Query, description = "Events after this seq"),
         ("limit" = Option<u64>, Query, minimum = 1, description = "Most events of a page"),
         ("view" = Option<schema::ViewName>, Query, description = "Which events, in which words"),
-        ("wait" = Option<schema::Duration>, Query, description = "How long a page may wait for its first event, such as `30s`"),
+        ("wait" = Option<schema::Duration>, Query, description = "How long a page may wait for its first event, such as `30s`. A `head` before `after` says that the reader knows another log than this one"),
         ("snapshot" = Option<bool>, Query, description = "Streams only: begin with the state instead of `after`"),
         ("Last-Event-ID" = Option<u64>, Header, description = "Streams only: as `after`, and wins over it"),
     ),
@@ -176,7 +176,8 @@ async fn page(app: &App, wanted: Wanted) -> Answer {
     Ok(json_bytes(json.finish(page.head, page.terminal.is_some())))
 }
 
-/// Waits for events that the view shows, until they come, the log ends or time is up.
+/// Waits for events that the view shows, until they come, the log ends or time is up. A log that is
+/// not as long as `after` has its events up to there passed by: they were not asked for.
 async fn poll(
     app: &App,
     wanted: &Wanted,
@@ -198,8 +199,10 @@ async fn poll(
         };
         match next {
             Next::Events(chunk, from) => {
-                let events = chunk.events[from..].iter().map(Entry::from);
-                json.add_some(&mut lens, events, wanted.limit);
+                let events = &chunk.events[from..];
+                let known = events.partition_point(|event| event.record.seq <= after);
+                lens.pass_all(events[..known].iter().map(Entry::from));
+                json.add_some(&mut lens, events[known..].iter().map(Entry::from), wanted.limit);
             }
             Next::Lag { .. } | Next::Live { .. } => {}
             Next::Reset { .. } | Next::End { .. } => return Ok(()),
