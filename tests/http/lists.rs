@@ -108,6 +108,8 @@ async fn what_a_list_cannot_show_is_told() {
     for (frame, pointer) in [
         (json!({"op": "subscribe", "id": 1, "filter": {"phase": "done"}}), "/filter/phase"),
         (json!({"op": "subscribe", "id": 1, "filter": {"queu": "q"}}), "/filter/queu"),
+        (json!({"op": "subscribe", "id": 1, "filter": []}), "/filter"),
+        (json!({"op": "subscribe", "id": 1, "filter": ["failed"]}), "/filter"),
         (json!({"op": "subscribe", "id": 1, "filter": {}, "limit": 0}), "/limit"),
         (json!({"op": "subscribe", "id": 1, "filter": {}, "limit": 1001}), "/limit"),
         (json!({"op": "subscribe", "id": 1, "filter": {}, "view": "agui"}), "/view"),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Code, Problem},
-    json,
+    json::{self, Object},
     nearest::{did_you_mean, quote},
     view::View,
 };
@@ -104,7 +104,7 @@ struct SubscribeFrame<'a> {
     id: &'a RawValue,
     #[serde(borrow)]
     execution: Option<Cow<'a, str>>,
-    filter: Option<Filter>,
+    filter: Option<Object<Filter>>,
     limit: Option<u64>,
     after: Option<u64>,
     #[serde(borrow)]
@@ -139,8 +139,8 @@ struct PingFrame<'a> {
 pub(super) fn named(text: &[u8], max_depth: usize) -> Result<Named<'_>, Slip> {
     json::parse(text, max_depth).map_err(|problem| {
         let fatal = problem.code() == Code::MalformedJson;
-        let named = serde_json::from_slice::<Named<'_>>(text).ok().filter(|_| !fatal);
-        let id = named.and_then(|named| scalar("/id", named.id?).ok());
+        let named = serde_json::from_slice::<Object<Named<'_>>>(text).ok().filter(|_| !fatal);
+        let id = named.and_then(|Object(named)| scalar("/id", named.id?).ok());
         Slip { id, problem, fatal }
     })
 }
@@ -203,7 +203,7 @@ fn subscribe(frame: SubscribeFrame<'_>) -> Result<Asked, Problem> {
                 snapshot: frame.snapshot.unwrap_or(false),
             })
         }
-        (None, Some(filter), None) => {
+        (None, Some(Object(filter)), None) => {
             stray(frame.after.is_some(), "/after", "execution")?;
             stray(frame.snapshot.is_some(), "/snapshot", "execution")?;
             Target::List(Box::new(ListOf::new(filter, frame.limit, view)?))
@@ -274,6 +274,7 @@ mod tests {
         for (text, pointer, says, fatal) in [
             ("nonsense", "", "", true),
             ("[]", "", "an array", false),
+            (r#"["subscribe",1]"#, "", "an array", false),
             (r#"{"id":1}"#, "/op", "is required", false),
             (r#"{"op":"subscirbe","id":1}"#, "/op", "did you mean \"subscribe\"?", false),
             (r#"{"op":"subscribe","id":1}"#, "/execution", "is required", false),
@@ -295,6 +296,8 @@ mod tests {
                 "did you mean \"phase\"?",
                 false,
             ),
+            (r#"{"op":"subscribe","id":1,"filter":[]}"#, "/filter", "is an array", false),
+            (r#"{"op":"subscribe","id":1,"filter":["failed"]}"#, "/filter", "is an array", false),
             (
                 r#"{"op":"subscribe","id":1,"filter":{"label":"x"}}"#,
                 "/filter/label",
