@@ -154,8 +154,26 @@ async fn an_execution_is_updated_under_its_etag_and_purged_once_it_is_over() {
             .await;
     assert_eq!((updated.status, &*updated.headers["etag"]), (200, "\"2\""));
     assert_eq!(updated.json()["timeouts"]["start_to_close"], "5m");
-    let unchanged = raw::request(server.address, "GET", &path, &["If-None-Match: \"2\""], b"");
-    assert_eq!(raw::send(server.address, &unchanged).await.status, 304);
+    for (known, status) in [
+        ("\"2\"", 304),
+        ("W/\"2\"", 304),
+        ("\"1\", W/\"2\"", 304),
+        ("\"1\",\"2\"", 304),
+        ("*", 304),
+        ("\"1\"", 200),
+        ("\"1\", \"22\"", 200),
+        ("2", 200),
+    ] {
+        let header = format!("If-None-Match: {known}");
+        let unchanged = raw::request(server.address, "GET", &path, &[&header], b"");
+        let answer = raw::send(server.address, &unchanged).await;
+        assert_eq!((answer.status, &*answer.headers["etag"]), (status, "\"2\""), "{known}");
+        assert_eq!(answer.body.is_empty(), status == 304, "{known}");
+    }
+    let document = server.get("/openapi.json").await;
+    let parameters = &document["paths"]["/v1/executions/{id}"]["get"]["parameters"];
+    let mut parameters = parameters.as_array().expect("parameters").iter();
+    assert!(parameters.any(|parameter| parameter["name"] == "If-None-Match"));
     let done = server.post(&format!("{path}/cancel"), &json!({"reason": "no longer"}), 200).await;
     assert_eq!(done["cancel_requested"], true);
     assert_eq!(server.get(&path).await["phase"], "cancelled");

@@ -12,7 +12,7 @@ use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
         StatusCode,
-        header::{self, HeaderName, HeaderValue},
+        header::{self, HeaderMap, HeaderName, HeaderValue},
     },
 };
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -137,7 +137,7 @@ async fn catch_up(
         let (id, next) = (log.reading.id(), piece.next);
         format!("\"{id}:{from}:{next}{}\"", if closed { ":c" } else { "" })
     };
-    let unchanged = !now && matches(request, &tag);
+    let unchanged = !now && matches(request.headers(), &tag);
     let status = if unchanged { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
     let mut answer = answer(status, piece.next);
     mark(&mut answer, up_to_date, closed, ticker);
@@ -153,13 +153,14 @@ async fn catch_up(
     Ok(answer.body(body(log.media, &piece)))
 }
 
-/// Whether the client has it already (10.1).
-fn matches(request: &HttpRequest, tag: &str) -> bool {
-    let known = request.headers().get_all(header::IF_NONE_MATCH);
-    known.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|value| {
-        let value = value.trim();
-        value.strip_prefix("W/").unwrap_or(value) == tag
-    })
+/// Whether the client has it already (10.1): `If-None-Match` is `*`, which is whatever there is, or
+/// a list that holds `tag`, be it as a weak one (RFC 9110, 13.1.2). Ours hold no comma.
+pub(crate) fn matches(headers: &HeaderMap, tag: &str) -> bool {
+    let known = headers.get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    known
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|value| value == "*" || value.strip_prefix("W/").unwrap_or(value) == tag)
 }
 
 /// Waits at the tail until there is more, it is closed, or time is up (5.7).

@@ -11,7 +11,7 @@ use heartline_actors::{Create, Created, Idempotency, Query};
 use super::{Answer, Shared, json_bytes, no_parameters};
 use crate::{
     app::{App, execution_of},
-    body,
+    body, durable,
     error::{Code, Problem},
     json::canonical,
     query::{Params, label_of, wrong},
@@ -160,7 +160,10 @@ pub(crate) fn filter(app: &App, params: &Params<'_>) -> Result<Query, Problem> {
 /// One execution, with its state.
 #[utoipa::path(
     get, path = "/v1/executions/{id}", tag = "executions", operation_id = "getExecution",
-    params(("id" = schema::ExecutionId, Path, description = "The execution")),
+    params(
+        ("id" = schema::ExecutionId, Path, description = "The execution"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer"),
+    ),
     responses(
         (status = 200, description = "The execution", body = schema::ExecutionWithState,
             headers(("ETag" = String, description = "Its seq, quoted"))),
@@ -170,11 +173,7 @@ pub(crate) fn filter(app: &App, params: &Params<'_>) -> Result<Query, Problem> {
 pub(crate) async fn get(app: Shared, request: HttpRequest) -> Answer {
     no_parameters(&request)?;
     let view = app.handle.view(&app.namespace, execution_of(&request)?).await?;
-    let tag = format!("\"{}\"", view.seq);
-    let known = request
-        .headers()
-        .get(header::IF_NONE_MATCH)
-        .is_some_and(|v| v.as_bytes() == tag.as_bytes());
+    let known = durable::matches(request.headers(), &format!("\"{}\"", view.seq));
     let mut response =
         if known { HttpResponse::NotModified().finish() } else { json_bytes(view.full) };
     response.headers_mut().insert(header::ETAG, etag(view.seq));
