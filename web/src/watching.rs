@@ -42,6 +42,8 @@ pub(crate) async fn open(
     let mut subscription = app.handle.subscribe(namespace, id, start, transport).await?;
     let ahead = matches!(start, Start::After(after) if after > subscription.head);
     if ahead {
+        // One place among the subscriptions is enough for it.
+        drop(subscription);
         subscription = app.handle.subscribe(namespace, id, Start::After(0), transport).await?;
     }
     let cursor = match view.lifecycle_only() {
