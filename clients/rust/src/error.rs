@@ -46,11 +46,14 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same call may well work a little later.
+    /// Whether the same call may well work a little later. What is damaged in the store is not put
+    /// right by asking again.
     pub fn is_transient(&self) -> bool {
         match self {
             Error::Unreachable { .. } => true,
-            Error::Problem(problem) => problem.status == 429 || problem.status >= 500,
+            Error::Problem(problem) => {
+                problem.code != "corrupt" && (problem.status == 429 || problem.status >= 500)
+            }
             Error::Address(_)
             | Error::Lookup(_)
             | Error::Foreign { .. }
@@ -89,7 +92,25 @@ impl Error {
         }
     }
 
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
+    /// After how long to try again, if the server said so.
+    pub fn retry_after(&self) -> Option<Duration> {
         self.problem()?.retry_after
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_damaged_is_not_worth_another_try() {
+        let problem = |status, code: &str| {
+            let code = code.to_owned();
+            Error::Problem(Box::new(Problem { status, code, ..Problem::default() }))
+        };
+        assert!(problem(500, "internal").is_transient());
+        assert!(problem(429, "too_many_subscriptions").is_transient());
+        assert!(!problem(500, "corrupt").is_transient());
+        assert!(!problem(404, "execution_not_found").is_transient());
     }
 }

@@ -37,8 +37,18 @@ pub enum Break {
     Unheard,
     /// Try again.
     Lost(String),
+    /// The server is there and said no for now: try again, and not sooner than it says.
+    Later(Error),
     /// Trying again would not help.
     Refused(Error),
+}
+
+impl Break {
+    /// What a problem that the server sent means for the connection.
+    pub fn of(problem: Problem) -> Self {
+        let error = Error::Problem(Box::new(problem));
+        if error.is_transient() { Break::Later(error) } else { Break::Refused(error) }
+    }
 }
 
 /// See the module.
@@ -49,7 +59,7 @@ impl Socket {
     /// Opens one: [`WATCH`] or [`RUNNER`].
     ///
     /// # Errors
-    /// [`Break::Lost`] when another try may succeed, else [`Break::Refused`].
+    /// [`Break::Lost`] or [`Break::Later`] when another try may succeed, else [`Break::Refused`].
     pub async fn connect(client: &Client, place: (&str, &'static str)) -> Result<Self, Break> {
         let (path, protocol) = place;
         let wrong = |e: String| Break::Refused(Error::Address(e));
@@ -127,12 +137,12 @@ fn refused(client: &Client, reply: &http::Response<Option<Vec<u8>>>) -> Break {
     let status = reply.status().as_u16();
     let body = reply.body().as_deref().unwrap_or_default();
     let problem = serde_json::from_slice::<Problem>(body).ok();
-    let error = match problem {
-        Some(problem) => Error::Problem(Box::new(Problem { status, ..problem })),
-        None => Error::Foreign {
-            server: client.server().to_owned(),
-            what: format!("{} to a WebSocket", reply.status()),
-        },
+    if let Some(problem) = problem {
+        return Break::of(Problem { status, ..problem });
+    }
+    let error = Error::Foreign {
+        server: client.server().to_owned(),
+        what: format!("{} to a WebSocket", reply.status()),
     };
     match status {
         429 | 500.. => Break::Lost(error.brief()),

@@ -16,7 +16,11 @@ use std::{
 use futures_util::{Stream, StreamExt as _};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::{sync::mpsc, task::AbortHandle, time::Instant};
+use tokio::{
+    sync::mpsc,
+    task::AbortHandle,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     backoff::Backoff,
@@ -29,6 +33,10 @@ use crate::{
 
 /// What is handed over and not yet read; more would only be memory.
 const HANDED_OVER: usize = 64;
+/// A subscription that has stood for as long works, even where nothing is to be told.
+/// Less than a server that was restarted waits for those that have leases (5 s): a runner that polls
+/// beats when it hears that the server is back.
+const STEADY: Duration = Duration::from_secs(1);
 /// Times in a row that a subscription may leave a gap before that counts as an error.
 const GAPS: u32 = 3;
 
@@ -124,6 +132,8 @@ impl Watch {
             cursor: after,
             patience,
             told,
+            backoff: Backoff::default(),
+            steady_at: None,
             lost_since: None,
             gaps: 0,
         };
@@ -189,27 +199,28 @@ struct Follower {
     cursor: u64,
     patience: Duration,
     told: mpsc::Sender<Result<Seen, Error>>,
+    backoff: Backoff,
+    /// When the subscription counts as one that works; `None` before it has begun, and after.
+    steady_at: Option<Instant>,
     lost_since: Option<Instant>,
     gaps: u32,
 }
 
 impl Follower {
     async fn run(mut self) {
-        let mut backoff = Backoff::default();
         loop {
-            let before = self.cursor;
-            let (connected, ended) = match Socket::connect(&self.client, WATCH).await {
-                Ok(socket) => (true, self.subscription(socket).await),
-                Err(ended) => (false, ended),
+            let ended = match Socket::connect(&self.client, WATCH).await {
+                Ok(socket) => self.subscription(socket).await,
+                Err(ended) => ended,
             };
-            if connected && self.lost_since.is_none() || self.cursor > before {
-                backoff.reset();
-            }
-            let why = match ended {
+            let (why, said) = match ended {
                 Break::Done | Break::Unheard => return,
                 Break::Refused(error) => return self.tell_last(Err(error)).await,
-                Break::Lost(why) => why,
+                Break::Later(error) => (error.brief(), Some(error)),
+                Break::Lost(why) => (why, None),
             };
+            let at_least = said.as_ref().and_then(Error::retry_after).unwrap_or_default();
+            let wait = at_least.max(self.backoff.next());
             let since = match self.lost_since {
                 Some(since) => since,
                 None => {
@@ -220,12 +231,13 @@ impl Follower {
                     Instant::now()
                 }
             };
-            if since.elapsed() > self.patience {
+            if since.elapsed() + wait > self.patience {
                 let server = self.client.server().to_owned();
                 let why = format!("{why} (tried for {} s)", since.elapsed().as_secs());
-                return self.tell_last(Err(Error::Unreachable { server, why })).await;
+                let gave_up = said.unwrap_or(Error::Unreachable { server, why });
+                return self.tell_last(Err(gave_up)).await;
             }
-            tokio::time::sleep(backoff.next()).await;
+            tokio::time::sleep(wait).await;
         }
     }
 
@@ -244,18 +256,35 @@ impl Follower {
             "op": "subscribe", "id": 1, "execution": self.id, "after": self.cursor,
             "view": self.view.as_str(), "snapshot": false,
         });
+        self.steady_at = None;
         if let Err(ended) = socket.say(&subscribe).await {
             return ended;
         }
         loop {
-            let text = match socket.next().await {
-                Ok(text) => text,
-                Err(ended) => return ended,
+            let heard = match self.steady_at {
+                Some(at) => timeout_at(at, socket.next()).await.ok(),
+                None => Some(socket.next().await),
             };
-            if let Err(ended) = self.frame(&text).await {
+            let taken = match heard {
+                Some(Ok(text)) => self.frame(&text).await,
+                Some(Err(ended)) => return ended,
+                None => self.works().await,
+            };
+            if let Err(ended) = taken {
                 socket.close().await;
                 return ended;
             }
+        }
+    }
+
+    /// The subscription has got somewhere, so that the next loss is a new one. That it was opened
+    /// says nothing yet: the server may refuse right after.
+    async fn works(&mut self) -> Result<(), Break> {
+        self.steady_at = None;
+        self.backoff.reset();
+        match self.lost_since.take() {
+            Some(_) => self.tell(Seen::Back).await,
+            None => Ok(()),
         }
     }
 
@@ -263,9 +292,13 @@ impl Follower {
         let frame: Frame<'_> = serde_json::from_str(text)
             .map_err(|error| self.foreign(format!("a frame that cannot be read ({error})")))?;
         match (&*frame.op, frame.event, frame.problem) {
-            ("subscribed", ..) if self.lost_since.take().is_some() => self.tell(Seen::Back).await,
+            ("subscribed", ..) => {
+                self.steady_at = Some(Instant::now() + STEADY);
+                Ok(())
+            }
             ("event", Some(event), ..) => self.event(event).await,
             ("reset", ..) => {
+                self.works().await?;
                 self.cursor = self.cursor.max(frame.oldest.saturating_sub(1));
                 let reason = frame.reason.unwrap_or_default();
                 self.tell(Seen::Reset { reason, oldest: frame.oldest }).await
@@ -274,14 +307,11 @@ impl Follower {
                 self.gap(frame.seq)
             }
             ("end", ..) => {
+                self.works().await?;
                 self.tell(Seen::End).await?;
                 Err(Break::Done)
             }
-            ("error", _, Some(problem)) => {
-                let error = Error::Problem(Box::new(problem));
-                let again = error.is_transient();
-                Err(if again { Break::Lost(error.brief()) } else { Break::Refused(error) })
-            }
+            ("error", _, Some(problem)) => Err(Break::of(problem)),
             // `hello`, `ping`, `lag`, `live`: nothing that a single reader must act on.
             _ => Ok(()),
         }
@@ -302,6 +332,7 @@ impl Follower {
             return self.gap(event.seq);
         }
         self.gaps = 0;
+        self.works().await?;
         self.cursor = event.seq;
         self.tell(Seen::Event(Box::new(event))).await
     }
@@ -313,5 +344,99 @@ impl Follower {
             return Err(Break::Lost(what));
         }
         Err(self.foreign(what))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    };
+
+    use futures_util::SinkExt as _;
+    use serde_json::{Value, json};
+    use tokio::{net::TcpListener, time::timeout};
+    use tokio_tungstenite::{
+        accept_hdr_async,
+        tungstenite::{
+            Message,
+            handshake::server::{Request, Response},
+            http::{HeaderValue, header::SEC_WEBSOCKET_PROTOCOL},
+        },
+    };
+
+    use super::*;
+
+    const BOUND: Duration = Duration::from_secs(30);
+
+    /// A server that answers each subscription with what `answer` makes of it, and then says
+    /// nothing more; and the connections it has had.
+    #[allow(clippy::result_large_err, reason = "tungstenite's own callback")]
+    async fn server(answer: fn(&Value) -> Vec<Value>) -> (Client, Arc<AtomicU32>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::new(&listener.local_addr().unwrap().to_string()).unwrap();
+        let connections = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(async move {
+                    let agree = |_: &Request, mut reply: Response| {
+                        let protocol = HeaderValue::from_static(WATCH.1);
+                        reply.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+                        Ok(reply)
+                    };
+                    let mut socket = accept_hdr_async(socket, agree).await.unwrap();
+                    while let Some(Ok(message)) = socket.next().await {
+                        let Message::Text(text) = message else { continue };
+                        for frame in answer(&serde_json::from_str(&text).unwrap()) {
+                            // A client that has heard enough is gone.
+                            let _gone = socket.send(Message::text(frame.to_string())).await;
+                        }
+                    }
+                });
+            }
+        });
+        (client, connections)
+    }
+
+    fn refused(status: u16, code: &str, retry_after: Option<u64>) -> Vec<Value> {
+        let problem =
+            json!({"status": status, "code": code, "detail": "no", "retry_after": retry_after});
+        vec![
+            json!({"op": "subscribed", "id": 1, "execution": "aex_1", "head": 1, "oldest": 1}),
+            json!({"op": "error", "id": 1, "problem": problem}),
+        ]
+    }
+
+    async fn all(client: &Client, after: u64, patience: Duration) -> Vec<Result<Seen, Error>> {
+        let options = Options { after, view: View::Full, patience };
+        let seen = Watch::start(client, "aex_1", options).collect();
+        timeout(BOUND, seen).await.expect("it ends")
+    }
+
+    #[tokio::test]
+    async fn a_refusal_after_each_subscription_is_not_a_connection_that_is_back() {
+        let (client, connections) = server(|_| refused(503, "overloaded", None)).await;
+        let seen = all(&client, 0, Duration::from_secs(2)).await;
+        assert!(matches!(&seen[..], [Ok(Seen::Lost { .. }), Err(_)]), "{seen:?}");
+        assert!(connections.load(Ordering::Relaxed) < 10, "it waits longer each time");
+    }
+
+    #[tokio::test]
+    async fn the_server_says_when_to_come_back() {
+        let (client, connections) = server(|_| refused(503, "overloaded", Some(60))).await;
+        let seen = all(&client, 0, Duration::from_secs(5)).await;
+        assert!(matches!(seen.last(), Some(Err(Error::Problem(_)))), "{seen:?}");
+        assert_eq!(connections.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_damaged_log_is_the_end() {
+        let (client, connections) = server(|_| refused(500, "corrupt", None)).await;
+        let seen = all(&client, 0, Duration::MAX).await;
+        assert!(matches!(&seen[..], [Err(Error::Problem(_))]), "{seen:?}");
+        assert_eq!(connections.load(Ordering::Relaxed), 1);
     }
 }

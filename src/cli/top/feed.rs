@@ -100,6 +100,7 @@ impl List {
             let why = match ended {
                 Break::Done | Break::Unheard => return,
                 Break::Refused(error) => return self.last(error).await,
+                Break::Later(error) => error.brief(),
                 Break::Lost(why) => why,
             };
             let since = *lost_since.get_or_insert_with(Instant::now);

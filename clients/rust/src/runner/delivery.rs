@@ -198,8 +198,8 @@ impl Delivery {
             };
             if !error.is_transient() {
                 // 409: fenced. 404: the server has no such execution any more. 401 and 403: it does
-                // not let us write. In none of these may the work go on.
-                if matches!(error.status(), Some(401 | 403 | 404 | 409)) {
+                // not let us write. 500: its log is damaged. In none of these may the work go on.
+                if matches!(error.status(), Some(401 | 403 | 404 | 409 | 500..)) {
                     self.held.lose(&error.brief());
                 }
                 return Err(error);

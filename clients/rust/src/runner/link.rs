@@ -112,11 +112,11 @@ impl Link {
                     }
                     return Over::Refused(error);
                 }
-                Break::Lost(why) => {
-                    if !std::mem::replace(&mut self.away, true) {
-                        self.desk.notice(&Notice::Away { why });
-                    }
+                Break::Later(error) => {
+                    self.after = self.after.max(error.retry_after());
+                    self.gone(error.brief());
                 }
+                Break::Lost(why) => self.gone(why),
             }
             let wait = self.after.take().unwrap_or_default().max(self.backoff.next());
             let desk = Arc::clone(&self.desk);
@@ -128,6 +128,12 @@ impl Link {
                 () = sleep(wait) => {}
                 () = gone => return Over::Done,
             }
+        }
+    }
+
+    fn gone(&mut self, why: String) {
+        if !std::mem::replace(&mut self.away, true) {
+            self.desk.notice(&Notice::Away { why });
         }
     }
 
@@ -187,14 +193,11 @@ impl Link {
                     return Ok(frame.heartbeat.map_or(BEAT, heartline_execution::Span::to_std));
                 }
                 ("error", Some(problem)) => {
-                    let error = Error::Problem(Box::new(problem));
                     // Whoever is connected under this id may be a socket that the server has not
                     // missed yet.
-                    let again = error.is_transient() || error.status() == Some(409);
-                    return Err(if again {
-                        Break::Lost(error.brief())
-                    } else {
-                        Break::Refused(error)
+                    return Err(match problem.status {
+                        409 => Break::Later(Error::Problem(Box::new(problem))),
+                        _ => Break::of(problem),
                     });
                 }
                 _ => {}

@@ -68,11 +68,12 @@ pub(super) async fn run(desk: &Arc<Desk>) -> Result<(), Error> {
                     take(&client, desk, granted);
                 }
             }
-            Err(error) if error.is_transient() => {
+            // One that is damaged in the store is no reason to leave the others of the queue alone.
+            Err(error) if error.is_transient() || error.status() == Some(500) => {
                 if !std::mem::replace(&mut away, true) {
                     desk.notice(&Notice::Away { why: error.brief() });
                 }
-                sleep(backoff.next()).await;
+                sleep(error.retry_after().unwrap_or_default().max(backoff.next())).await;
             }
             Err(error) => return Err(error),
         }
