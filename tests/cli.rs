@@ -623,6 +623,24 @@ fn wrong_use_and_a_missing_server_have_exit_codes_of_their_own() {
 }
 
 #[test]
+fn what_is_followed_from_beyond_the_log_is_shown_from_its_beginning() {
+    let server = Server::start();
+    let id = id_in(&text(&server.output(["create", "--name", "n", "--queue", "q"]).stdout));
+    server.output(["cancel", &id]);
+    let watch = server.output(["watch", "--after", "1000", &id]);
+    let told = text(&watch.stdout);
+    assert_eq!(watch.status.code(), Some(5), "{told}");
+    assert!(told.contains("the log ends before 1000; showing it from 1"), "{told}");
+    let events = server.output(["events", "-f", "--after", "1000", &id, "-o", "jsonl"]);
+    let seqs: Vec<u64> = text(&events.stdout)
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64().unwrap())
+        .collect();
+    assert!(!seqs.is_empty() && seqs.iter().copied().eq(1..=seqs.len() as u64), "{seqs:?}");
+    assert!(text(&events.stderr).contains("the log ends before 1000"), "{}", text(&events.stderr));
+}
+
+#[test]
 fn a_refused_creation_names_the_field() {
     let server = Server::start();
     let refused = server.output(["create", "--name", "n", "--heartbeat", "1ms"]);

@@ -25,6 +25,14 @@ pub(crate) fn view() -> impl TypedValueParser<Value = View> {
         .map(|name| if name == View::Status.as_str() { View::Status } else { View::Full })
 }
 
+/// What a reader is told of a log that does not go on after `after`.
+pub(crate) fn begins_anew(reason: &str, after: u64, oldest: u64) -> String {
+    match reason {
+        "ahead_of_log" => format!("the log ends before {after}; showing it from {oldest}"),
+        _ => format!("events before {oldest} are gone ({reason})"),
+    }
+}
+
 /// Shows every event after `after`, until the execution ends; how it ended.
 pub(crate) async fn to_the_end(
     client: &Client,
@@ -43,7 +51,9 @@ pub(crate) async fn to_the_end(
                 eprintln!("-- connection lost ({}); resuming", sanitise::line(&why))
             }
             Seen::Back => eprintln!("-- connected again; nothing was missed"),
-            Seen::Reset { oldest, .. } => eprintln!("-- events before {oldest} are gone"),
+            Seen::Reset { reason, after, oldest } => {
+                eprintln!("-- {}", sanitise::line(&begins_anew(&reason, after, oldest)))
+            }
         }
     }
     Ok(Exit::of(&client.execution(id).await?))

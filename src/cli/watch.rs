@@ -132,8 +132,8 @@ impl<'a> Watch<'a> {
                 screen.notice(&format!("connection lost ({why}); resuming by itself"))?;
             }
             Seen::Back => screen.notice("connected again; nothing was missed")?,
-            Seen::Reset { reason, oldest } => {
-                screen.notice(&format!("events before {oldest} are gone ({reason})"))?;
+            Seen::Reset { reason, after, oldest } => {
+                screen.notice(&follow::begins_anew(&reason, after, oldest))?;
             }
             Seen::End => return Ok(Some(self.last_look(id).await?)),
         }

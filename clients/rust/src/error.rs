@@ -35,12 +35,12 @@ pub enum Error {
     /// The lease that the call was made under has ended, or is somebody else's.
     #[error("the lease is over: {0}")]
     Over(String),
-    /// Events that were asked for are gone for good.
-    #[error("events before {oldest} are gone ({reason})")]
+    /// The log does not go on after what was seen, but anew with `oldest`.
+    #[error("the log goes on with event {oldest} ({reason})")]
     Gone {
         /// The first that is left.
         oldest: u64,
-        /// Why, as the server names it: `retention`.
+        /// Why, as the server names it: `ahead_of_log` or `purged`.
         reason: String,
     },
 }

@@ -72,10 +72,13 @@ pub enum Seen {
     },
     /// It is up again; nothing was missed.
     Back,
-    /// Events before `oldest` are gone for good.
+    /// The log has nothing right after `after`: it goes on with `oldest`.
     Reset {
-        /// Why.
+        /// Why: `purged`; or `ahead_of_log`, when the log ends before `after`, as after a restore
+        /// from a backup.
         reason: String,
+        /// The event to go on after.
+        after: u64,
         /// The first that is left.
         oldest: u64,
     },
@@ -146,13 +149,13 @@ impl Watch {
         self.seen.recv().await
     }
 
-    /// The events alone. Events that are gone for good are an [`Error::Gone`], after which it goes
-    /// on with the first that is left.
+    /// The events alone. A [`Seen::Reset`] is an [`Error::Gone`], after which it goes on with the
+    /// first event that is there.
     pub fn events(self) -> impl Stream<Item = Result<Event, Error>> + Send + Unpin {
         Box::pin(self.filter_map(|seen| {
             std::future::ready(match seen {
                 Ok(Seen::Event(event)) => Some(Ok(*event)),
-                Ok(Seen::Reset { reason, oldest }) => Some(Err(Error::Gone { oldest, reason })),
+                Ok(Seen::Reset { reason, oldest, .. }) => Some(Err(Error::Gone { oldest, reason })),
                 Ok(Seen::Lost { .. } | Seen::Back | Seen::End) => None,
                 Err(error) => Some(Err(error)),
             })
@@ -299,9 +302,10 @@ impl Follower {
             ("event", Some(event), ..) => self.event(event).await,
             ("reset", ..) => {
                 self.works().await?;
-                self.cursor = self.cursor.max(frame.oldest.saturating_sub(1));
+                // Also where that is less: what comes is another log's than what was seen.
+                let after = std::mem::replace(&mut self.cursor, frame.oldest.saturating_sub(1));
                 let reason = frame.reason.unwrap_or_default();
-                self.tell(Seen::Reset { reason, oldest: frame.oldest }).await
+                self.tell(Seen::Reset { reason, after, oldest: frame.oldest }).await
             }
             ("end", ..) if self.view == View::Full && self.cursor < frame.seq => {
                 self.gap(frame.seq)
@@ -401,6 +405,13 @@ mod tests {
         (client, connections)
     }
 
+    fn event(seq: u64) -> Value {
+        json!({"op": "event", "event": {
+            "seq": seq, "prev": seq - 1, "execution_id": "aex_1", "attempt": 1,
+            "time": "2026-01-02T03:04:05Z", "type": "CUSTOM", "data": {"name": "n", "value": 1},
+        }})
+    }
+
     fn refused(status: u16, code: &str, retry_after: Option<u64>) -> Vec<Value> {
         let problem =
             json!({"status": status, "code": code, "detail": "no", "retry_after": retry_after});
@@ -438,5 +449,34 @@ mod tests {
         let seen = all(&client, 0, Duration::MAX).await;
         assert!(matches!(&seen[..], [Err(Error::Problem(_))]), "{seen:?}");
         assert_eq!(connections.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn after_a_reset_the_log_is_shown_from_where_it_begins() {
+        let (client, _) = server(|asked| {
+            assert_eq!(asked["after"], 100);
+            vec![
+                json!({"op": "subscribed", "id": 1, "execution": "aex_1", "head": 2, "oldest": 1}),
+                json!({"op": "reset", "execution": "aex_1", "reason": "ahead_of_log", "oldest": 1}),
+                event(1),
+                event(2),
+                json!({"op": "end", "execution": "aex_1", "seq": 2, "phase": "failed"}),
+            ]
+        })
+        .await;
+        let seen = all(&client, 100, BOUND).await;
+        let Ok(Seen::Reset { reason, after: 100, oldest: 1 }) = &seen[0] else {
+            panic!("{seen:?}")
+        };
+        assert_eq!(reason, "ahead_of_log");
+        let seqs: Vec<u64> = seen
+            .iter()
+            .filter_map(|seen| match seen {
+                Ok(Seen::Event(event)) => Some(event.seq),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(seqs, [1, 2]);
+        assert!(matches!(seen.last(), Some(Ok(Seen::End))));
     }
 }
