@@ -623,6 +623,22 @@ fn wrong_use_and_a_missing_server_have_exit_codes_of_their_own() {
 }
 
 #[test]
+fn following_without_a_server_is_an_error_at_once() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let server = format!("http://{free}");
+    // A whole id, so that nothing has to be looked up.
+    let id = "aex_01981f000000700080000000000000ab";
+    for command in [&["watch"][..], &["events", "-f"], &["logs", "-f"]] {
+        let output =
+            binary::command().args(command).args([id, "--server", &server]).output().unwrap();
+        assert_eq!(output.status.code(), Some(7), "{command:?}");
+        let told = text(&output.stderr);
+        assert!(told.contains("heartline serve"), "{command:?}: {told}");
+        assert!(!told.contains("connection lost"), "there was none: {told}");
+    }
+}
+
+#[test]
 fn what_is_followed_from_beyond_the_log_is_shown_from_its_beginning() {
     let server = Server::start();
     let id = id_in(&text(&server.output(["create", "--name", "n", "--queue", "q"]).stdout));

@@ -34,6 +34,9 @@ pub(crate) fn begins_anew(reason: &str, after: u64, oldest: u64) -> String {
 }
 
 /// Shows every event after `after`, until the execution ends; how it ended.
+///
+/// # Errors
+/// At once where there is no such execution or no server; later, one that is away is waited for.
 pub(crate) async fn to_the_end(
     client: &Client,
     id: &str,
@@ -41,6 +44,7 @@ pub(crate) async fn to_the_end(
     view: View,
     mut show: impl FnMut(&Event) -> Result<(), Error>,
 ) -> Result<Exit, Error> {
+    client.execution(id).await?;
     let mut watch = Watch::start(client, id, Options { after, view, patience: PATIENCE });
     while let Some(seen) = watch.next().await {
         match seen? {
