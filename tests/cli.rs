@@ -549,6 +549,20 @@ fn watch_ends_where_a_person_is_asked_and_resume_goes_on() {
     assert_eq!(watch.status.code(), Some(6), "{told}");
     assert!(told.contains("may I?") && told.contains("heartline resume"), "{told}");
 
+    // The event that asks is behind these, and the question is open all the same.
+    let seq = server.only()["seq"].as_u64().unwrap();
+    let past = |after: u64| server.output(["watch", &id, "--after", &after.to_string()]);
+    assert_eq!(past(seq).status.code(), Some(6));
+    server.post(
+        &path("events"),
+        &json!({"lease": lease, "batch": 1, "events": [
+        {"type": "CUSTOM", "data": {"name": "later", "value": 1}}]}),
+    );
+    let behind = past(seq);
+    let told = text(&behind.stdout);
+    assert_eq!(behind.status.code(), Some(6), "{told}");
+    assert!(told.contains("later") && told.contains("may I?"), "{told}");
+
     let answer = ["resume", &id, "--input", "{\"yes\":true}", "--watch"];
     let mut resume = Process::start(&mut server.cli(answer));
     resume.line("answered with {\"yes\":true}");

@@ -12,12 +12,15 @@ use super::{
         watch::{Options, Seen, View, Watch as Following},
     },
     error::Error,
+    events::Pages,
     exit::Exit,
     follow,
     show::Screen,
     wire::{Event, Execution},
 };
 
+/// The event with which a question is asked.
+const WAITING: &str = "execution.waiting";
 /// Fast enough for a countdown to look alive.
 const TICK: Duration = Duration::from_millis(200);
 /// Heartbeats move the next deadline without an event; this is how often it is asked for.
@@ -84,7 +87,18 @@ impl<'a> Watch<'a> {
     ) -> Result<Execution, Error> {
         let execution = self.client.execution(id).await?;
         screen.opening(&execution)?;
-        let options = Options { after: self.after, view: self.view, patience: self.patience };
+        let mut after = self.after;
+        if self.is_behind_the_question(&execution).await? {
+            let rest = Pages { client: self.client, id, view: self.view };
+            (after, _) = rest.each(after, u64::MAX, |event| screen.event(event)).await?;
+            let execution = self.client.execution(id).await?;
+            // It may have been answered meanwhile.
+            if execution.phase == Phase::Waiting {
+                screen.closing(&execution)?;
+                return Ok(execution);
+            }
+        }
+        let options = Options { after, view: self.view, patience: self.patience };
         let mut follow = Following::start(self.client, id, options);
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -116,6 +130,22 @@ impl<'a> Watch<'a> {
         Ok(over)
     }
 
+    /// Whether it waits for an answer to a question that was asked before what is shown: no event
+    /// will tell of that one.
+    async fn is_behind_the_question(&self, execution: &Execution) -> Result<bool, Error> {
+        if execution.phase != Phase::Waiting || self.through_waiting || self.after == 0 {
+            return Ok(false);
+        }
+        let mut asked = false;
+        let told = |event: &Event| {
+            asked |= event.type_name == WAITING;
+            Ok(())
+        };
+        let lifecycle = Pages { client: self.client, id: &execution.id, view: View::Status };
+        lifecycle.each(self.after, u64::MAX, told).await?;
+        Ok(!asked)
+    }
+
     /// The execution, once there is nothing more to follow.
     async fn seen(
         &self,
@@ -142,7 +172,7 @@ impl<'a> Watch<'a> {
 
     /// The execution, if it waits for a person now; the event may be an old one.
     async fn asked(&self, id: &str, event: &Event) -> Result<Option<Execution>, Error> {
-        if self.through_waiting || event.type_name != "execution.waiting" {
+        if self.through_waiting || event.type_name != WAITING {
             return Ok(None);
         }
         let execution = self.last_look(id).await?;
