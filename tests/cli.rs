@@ -637,6 +637,35 @@ fn wrong_use_and_a_missing_server_have_exit_codes_of_their_own() {
 }
 
 #[test]
+fn top_shows_what_is_running_however_much_is_newer_and_counts_all() {
+    let server = Server::start();
+    let create = |queue: &str| {
+        server.post("/v1/executions", &json!({"kind": "agent", "name": "n", "queue": queue}))
+    };
+    let running = create("first")["execution"]["id"].as_str().unwrap().to_owned();
+    let claim = json!({"runner": {"id": "r"}, "slots": 1, "wait": "10s"});
+    server.post("/v1/queues/first/claim", &claim);
+    for _ in 0..1_001 {
+        create("later");
+    }
+    let top = server.output(["top", "--once"]);
+    let told = text(&top.stdout);
+    assert_eq!(top.status.code(), Some(0), "{}", text(&top.stderr));
+    let counts = told.lines().next().unwrap();
+    assert!(counts.contains("pending 1001  in_progress 1  "), "{counts}");
+    assert!(told.contains(&running), "it is hidden behind what is newer");
+
+    let top = server.output(["top", "--once", "--queue", "first", "-o", "json"]);
+    let shown: Value = serde_json::from_slice(&top.stdout).expect("JSON");
+    assert_eq!(shown["executions"][0]["id"], running, "{shown:#}");
+    assert_eq!(shown["counts"]["in_progress"], 1, "{shown:#}");
+    assert_eq!(shown["queues"].as_array().map(Vec::len), Some(2), "{shown:#}");
+    let top = text(&server.output(["top", "--once", "-o", "jsonl"]).stdout);
+    let rows: Vec<Value> = top.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((rows.len(), &rows[0]["id"]), (1_001, &json!(running)));
+}
+
+#[test]
 fn following_without_a_server_is_an_error_at_once() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let server = format!("http://{free}");

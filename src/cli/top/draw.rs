@@ -79,8 +79,12 @@ fn header<const N: usize>(names: [&'static str; N]) -> Row<'static> {
 }
 
 fn busiest(table: &Table) -> Vec<&Queue> {
-    let mut queues: Vec<&Queue> =
-        table.queues.iter().filter(|q| q.depth + q.in_progress + q.runners_live > 0).collect();
+    let mut queues: Vec<&Queue> = table
+        .figures
+        .queues
+        .iter()
+        .filter(|q| q.depth + q.in_progress + q.runners_live > 0)
+        .collect();
     queues.sort_by_key(|queue| std::cmp::Reverse((queue.depth, queue.in_progress)));
     queues.truncate(QUEUES);
     queues
@@ -89,7 +93,7 @@ fn busiest(table: &Table) -> Vec<&Queue> {
 fn counts(table: &Table) -> Line<'static> {
     let mut spans = vec![Span::styled("heartline  ", Style::new().add_modifier(Modifier::BOLD))];
     for (phase, count) in table.counts() {
-        spans.push(Span::styled(format!("{} {count}  ", phase.as_str()), phase_style(phase)));
+        spans.push(Span::styled(format!("{count}  "), phase_style(phase)));
     }
     Line::from(spans)
 }
@@ -157,8 +161,7 @@ fn next(execution: &Execution, now: Timestamp) -> String {
 /// The same as lines, with two blanks between the columns.
 pub(super) fn plain(table: &Table, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
-    let counts = table.counts();
-    let counts: Vec<_> = counts.iter().map(|(p, n)| format!("{} {n}", p.as_str())).collect();
+    let counts: Vec<String> = table.counts().into_iter().map(|(_, count)| count).collect();
     lines.push(counts.join("  "));
     let grid = |header: Vec<String>, rows: Vec<Vec<String>>| {
         let all: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
@@ -188,7 +191,12 @@ mod tests {
     use ratatui::{Terminal, backend::TestBackend};
 
     use super::*;
-    use crate::cli::top::feed::Told;
+    use crate::cli::top::{feed::Told, table::Counted};
+
+    /// As many of that phase, beside those that are shown.
+    fn counted(phase: Phase, n: u64, exact: bool) -> Counted {
+        Counted { counts: [(phase, n)].into(), exact }
+    }
 
     fn shown(table: &Table) -> String {
         let mut terminal = Terminal::new(TestBackend::new(140, 12)).unwrap();
@@ -205,8 +213,9 @@ mod tests {
         execution.progress =
             Some(crate::cli::wire::Progress { fraction: Some(0.5), ..Default::default() });
         table.apply(Told::Row(Box::new(execution)));
+        table.figures.counted = counted(Phase::InProgress, 4_000, true);
         let screen = shown(&table);
-        assert!(screen.contains("in_progress 1") && screen.contains(" 50%"), "{screen}");
+        assert!(screen.contains("in_progress 4000 ") && screen.contains(" 50%"), "{screen}");
         assert!(!screen.contains('\u{1b}'), "{screen}");
         assert!(screen.contains("q ends"));
         table.apply(Told::Lost("the server stops".to_owned()));
@@ -220,8 +229,9 @@ mod tests {
             "failed",
             Some("heartbeat_timeout"),
         ))));
+        table.figures.counted = counted(Phase::Failed, 7, false);
         let lines = plain(&table, Timestamp(1_767_323_045_000_000));
-        assert!(lines[0].contains("failed 1"));
+        assert_eq!(lines[0], "failed 7+");
         assert!(lines.iter().any(|line| line.contains("heartbeat_timeout")), "{lines:?}");
     }
 }

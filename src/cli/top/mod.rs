@@ -2,31 +2,46 @@
 
 mod draw;
 mod feed;
+mod once;
 mod table;
 
-use std::{collections::BTreeMap, io::IsTerminal as _, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::StreamExt as _;
+use heartline_execution::Phase;
 use ratatui::crossterm::event::{Event, EventStream, KeyCode, KeyEventKind, KeyModifiers};
-use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
-use self::{feed::Feed, table::Table};
+use self::{
+    feed::Feed,
+    table::{Figures, Table},
+};
 use super::{
     Global,
     client::Client,
     error::Error,
     exit::Exit,
-    output,
-    queues::{Queue, Queues},
+    follow::PATIENCE,
+    output::{self, Format},
+    queues::Queues,
 };
 
-/// Rows that stand at the beginning.
-const ROWS: u32 = 500;
+/// Rows of a phase that stand at the beginning: as many as the server gives at once.
+const ROWS: u32 = 1_000;
+/// The same of one that executions end in, of which the newest are enough.
+const ENDED: u32 = 100;
 /// Between two looks at the queues, and two drawings of the clocks.
 const TICK: Duration = Duration::from_secs(1);
 /// At most this often the screen is drawn, however much changes.
 const FRAME: Duration = Duration::from_millis(50);
+
+/// Which executions, as the server's lists take it.
+type Filter = BTreeMap<&'static str, String>;
+
+/// Rows of a phase that are asked for.
+fn rows(phase: Phase) -> u32 {
+    if phase.is_terminal() { ENDED } else { ROWS }
+}
 
 /// Show executions and queues live; `q` ends it.
 #[derive(Debug, clap::Args)]
@@ -49,9 +64,9 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    fn filter(&self) -> Value {
+    fn filter(&self) -> Filter {
         let label = self.label.as_ref().map(|(key, value)| format!("{key}:{value}"));
-        let filter: BTreeMap<&str, String> = [
+        [
             ("kind", self.kind.map(|kind| kind.as_str().to_owned())),
             ("name", self.name.clone()),
             ("queue", self.queue.clone()),
@@ -59,40 +74,34 @@ impl Args {
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
-        .collect();
-        json!(filter)
+        .collect()
     }
 }
 
 pub(crate) async fn top(global: &Global, args: &Args) -> Result<Exit, Error> {
     let client = global.client()?;
-    let mut feed = Feed::start(&client, args.filter(), ROWS);
-    let mut table = Table::default();
-    if args.once || !std::io::stdout().is_terminal() {
-        table.queues = queues(&client).await?;
-        while !table.is_complete() {
-            match feed.next().await {
-                Some(told) => table.apply(told?),
-                None => break,
-            }
-        }
-        for line in draw::plain(&table, output::now()) {
-            output::line(&line)?;
-        }
-        return Ok(Exit::OK);
+    let filter = args.filter();
+    if args.once || !output::is_terminal() {
+        return once::once(global, &client, &filter).await;
     }
+    if global.output != Format::Table {
+        let wrong = "the live table is a screen, not JSON; add --once for what is there now";
+        return Err(Error::Usage(wrong.to_owned()));
+    }
+    let mut feed = Feed::start(&client, filter.clone(), PATIENCE);
     let mut terminal = ratatui::try_init().map_err(|e| Error::io("cannot take the screen", e))?;
-    let ended = watch(&client, &mut feed, &mut table, &mut terminal).await;
+    let ended = watch(&client, &filter, &mut feed, &mut terminal).await;
     ratatui::restore();
     ended
 }
 
 async fn watch(
     client: &Client,
+    filter: &Filter,
     feed: &mut Feed,
-    table: &mut Table,
     terminal: &mut ratatui::DefaultTerminal,
 ) -> Result<Exit, Error> {
+    let mut table = Table::default();
     let mut keys = EventStream::new();
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -120,19 +129,19 @@ async fn watch(
                 Some(Err(error)) => return Err(Error::io("cannot read the keyboard", error)),
                 None => return Ok(Exit::OK),
             },
-            Some(queues) = answered.recv() => {
-                table.queues = queues;
+            Some(figures) = answered.recv() => {
+                table.figures = figures;
                 stale = true;
             }
             _ = tick.tick() => {
                 stale = true;
                 // One look at a time, beside everything else; a server that is away leaves the
-                // queues as they were last seen.
+                // figures as they were last seen.
                 if let Ok(permit) = asked.clone().try_reserve_owned() {
-                    let client = client.clone();
+                    let (client, filter) = (client.clone(), filter.clone());
                     tokio::spawn(async move {
-                        if let Ok(queues) = queues(&client).await {
-                            permit.send(queues);
+                        if let Ok(figures) = figures(&client, &filter).await {
+                            permit.send(figures);
                         }
                     });
                 }
@@ -140,7 +149,7 @@ async fn watch(
             _ = frame.tick(), if stale => {
                 let now = output::now();
                 terminal
-                    .draw(|screen| draw::screen(screen, table, now))
+                    .draw(|screen| draw::screen(screen, &table, now))
                     .map_err(|e| Error::io("cannot draw", e))?;
                 stale = false;
             }
@@ -155,6 +164,12 @@ fn ends(event: &Event) -> bool {
         && (control_c || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc))
 }
 
-async fn queues(client: &Client) -> Result<Vec<Queue>, Error> {
-    Ok(client.get("/v1/queues").send().await?.parse::<Queues>(client)?.queues)
+async fn figures(client: &Client, filter: &Filter) -> Result<Figures, Error> {
+    let queues = client.get("/v1/queues").json::<Queues>().await?.queues;
+    let counted = client.get("/v1/executions/counts").query(&pairs(filter)).json().await?;
+    Ok(Figures { queues, counted })
+}
+
+fn pairs(filter: &Filter) -> Vec<(&'static str, &str)> {
+    filter.iter().map(|(name, value)| (*name, &**value)).collect()
 }

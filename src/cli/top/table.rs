@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use heartline_execution::Phase;
 use ratatui::crossterm::event::{Event, KeyCode, KeyEventKind};
+use serde::{Deserialize, Serialize};
 
 use super::feed::Told;
 use crate::cli::{queues::Queue, wire::Execution};
@@ -11,16 +12,30 @@ use crate::cli::{queues::Queue, wire::Execution};
 /// Executions that are over are kept up to this many; the live ones all.
 const ENDED_MAX: usize = 1_000;
 
+/// What is asked for beside the rows, now and then.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    pub(super) queues: Vec<Queue>,
+    pub(super) counted: Counted,
+}
+
+/// How many there are.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(super) struct Counted {
+    pub(super) counts: BTreeMap<Phase, u64>,
+    /// Whether it was counted to the end.
+    pub(super) exact: bool,
+}
+
 /// See the module.
 #[derive(Default)]
 pub(super) struct Table {
     rows: BTreeMap<String, Execution>,
-    /// Known from before a list began anew, and not told again yet.
+    /// Known from before its list began anew, and not told again yet.
     unconfirmed: BTreeSet<String>,
-    complete: bool,
     /// Why there is no connection now.
     pub(super) lost: Option<String>,
-    pub(super) queues: Vec<Queue>,
+    pub(super) figures: Figures,
     /// The first row shown.
     pub(super) offset: usize,
 }
@@ -28,33 +43,42 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn apply(&mut self, told: Told) {
         match told {
-            Told::Begins => {
+            Told::Begins(phase) => {
                 // The rows stay on the screen until the new ones are there.
-                self.unconfirmed = self.rows.keys().cloned().collect();
-                self.complete = false;
-                self.lost = None;
+                let old = self.rows.values().filter(|row| row.phase == phase);
+                self.unconfirmed.extend(old.map(|row| row.id.clone()));
             }
-            Told::Row(execution) => {
-                self.unconfirmed.remove(&execution.id);
-                self.rows.insert(execution.id.clone(), *execution);
-                self.forget_oldest();
-            }
-            Told::Gone(id) => {
-                self.unconfirmed.remove(&id);
-                self.rows.remove(&id);
-            }
-            Told::Complete => {
-                for id in std::mem::take(&mut self.unconfirmed) {
+            Told::Row(execution) => self.row(*execution),
+            // Another list may have told before that it is in another phase now.
+            Told::Gone(phase, id) => {
+                if self.rows.get(&id).is_some_and(|row| row.phase == phase) {
+                    self.unconfirmed.remove(&id);
                     self.rows.remove(&id);
                 }
-                self.complete = true;
             }
+            Told::Complete(phase) => {
+                let Self { rows, unconfirmed, .. } = self;
+                unconfirmed.retain(|id| {
+                    let gone = rows.get(id).is_none_or(|row| row.phase == phase);
+                    if gone {
+                        rows.remove(id);
+                    }
+                    !gone
+                });
+            }
+            Told::Whole => self.lost = None,
             Told::Lost(why) => self.lost = Some(why),
         }
     }
 
-    pub(super) fn is_complete(&self) -> bool {
-        self.complete
+    fn row(&mut self, execution: Execution) {
+        let confirmed = !self.unconfirmed.remove(&execution.id);
+        // Lists are told each in its order, and beside each other in none.
+        let known = self.rows.get(&execution.id).filter(|_| confirmed);
+        if known.is_none_or(|known| known.seq <= execution.seq) {
+            self.rows.insert(execution.id.clone(), execution);
+            self.forget_oldest();
+        }
     }
 
     fn forget_oldest(&mut self) {
@@ -102,10 +126,13 @@ impl Table {
         rows
     }
 
-    /// How many are in each phase, of those shown.
-    pub(super) fn counts(&self) -> Vec<(Phase, usize)> {
-        let count = |phase: &Phase| self.rows.values().filter(|row| row.phase == *phase).count();
-        Phase::ALL.into_iter().map(|phase| (phase, count(&phase))).collect()
+    /// How many are in each phase, of all that there are: `in_progress 3`, and `in_progress 3+`
+    /// where the server has not counted to the end.
+    pub(super) fn counts(&self) -> Vec<(Phase, String)> {
+        let Counted { counts, exact } = &self.figures.counted;
+        let more = if *exact { "" } else { "+" };
+        let text = |(phase, n): (&Phase, &u64)| (*phase, format!("{} {n}{more}", phase.as_str()));
+        counts.iter().map(text).collect()
     }
 }
 
@@ -131,8 +158,26 @@ mod tests {
         }
         assert_eq!(ids(&table), ["c", "b", "a"]);
         table.apply(row("b", "in_progress"));
-        table.apply(Told::Gone("a".to_owned()));
+        table.apply(Told::Gone(Phase::Completed, "a".to_owned()));
         assert_eq!(ids(&table), ["c", "b"]);
+    }
+
+    #[test]
+    fn one_that_moves_to_another_list_is_there_in_whatever_order_that_is_told() {
+        let at = |phase, seq| {
+            let mut execution = crate::cli::example::execution(phase, None);
+            (execution.id, execution.seq) = ("a".to_owned(), seq);
+            Told::Row(Box::new(execution))
+        };
+        let mut table = Table::default();
+        table.apply(at("pending", 1));
+        table.apply(at("in_progress", 3));
+        table.apply(at("pending", 2));
+        table.apply(Told::Gone(Phase::Pending, "a".to_owned()));
+        let phases: Vec<Phase> = table.sorted().iter().map(|row| row.phase).collect();
+        assert_eq!(phases, [Phase::InProgress]);
+        table.apply(Told::Gone(Phase::InProgress, "a".to_owned()));
+        assert!(ids(&table).is_empty());
     }
 
     #[test]
@@ -142,12 +187,16 @@ mod tests {
         table.apply(row("stays", "pending"));
         table.apply(Told::Lost("the server stops".to_owned()));
         assert!(table.lost.is_some());
-        table.apply(Told::Begins);
-        assert_eq!((ids(&table).len(), table.lost.is_none()), (2, true));
+        table.apply(Told::Begins(Phase::Pending));
+        table.apply(Told::Begins(Phase::InProgress));
+        assert_eq!((ids(&table).len(), table.lost.is_some()), (2, true));
         table.apply(row("stays", "in_progress"));
+        table.apply(Told::Complete(Phase::InProgress));
         assert_eq!(ids(&table).len(), 2);
-        table.apply(Told::Complete);
+        table.apply(Told::Complete(Phase::Pending));
         assert_eq!(ids(&table), ["stays"]);
+        table.apply(Told::Whole);
+        assert!(table.lost.is_none());
     }
 
     #[test]
