@@ -67,7 +67,8 @@ pub enum Command {
         /// The runner's token.
         lease: LeaseId,
         /// As in [`Command::PostEvents`], and of the same numbers: a repeat asks nothing, even
-        /// where its answer has come since.
+        /// where its answer has come since. Without `hold` only the wait that ended the lease is a
+        /// repeat; any other number that was used is refused.
         batch: Option<u64>,
         /// The question.
         prompt: Option<String>,

@@ -341,7 +341,13 @@ impl<'a> Turn<'a> {
             return Ok(again);
         }
         let held = self.held(lease)?;
-        if let Some(seq) = batch.and_then(|b| repeated(held, b)) {
+        if let Some((number, seq)) = batch.and_then(|b| Some((b, repeated(held, b)?))) {
+            if !hold {
+                // Had this wait been taken, it would have ended the lease; its runner must not
+                // let go of a lease that goes on.
+                let taken = format!("batch {number} of this lease was taken for something else");
+                return Err(invalid("/batch", &taken));
+            }
             return self.done_at(seq);
         }
         if let Some(open) = &self.state.question {

@@ -93,6 +93,31 @@ fn a_numbered_question_is_asked_once_even_when_its_answer_has_come() {
 }
 
 #[test]
+fn a_wait_that_lets_go_is_refused_under_a_number_that_was_used() {
+    let mut subject = walk(&[Create, Claim, Post { who: 0, batch: Some(3), events: 2 }]);
+    let lease = subject.lease(0);
+    let park = |batch| Command::Wait {
+        lease,
+        batch: Some(batch),
+        prompt: None,
+        schema: None,
+        timeout: None,
+        hold: false,
+    };
+    for used in [3, 1] {
+        let Err(Rejection::Invalid { errors }) = ask(&subject, park(used)) else {
+            panic!("batch {used} was taken, and not for this")
+        };
+        assert_eq!(errors[0].pointer, "/batch");
+        assert!(errors[0].message.contains(&format!("batch {used}")), "{}", errors[0].message);
+    }
+    // It lets go once, and is told so again whatever was lost on the way.
+    assert_eq!(tell(&mut subject, park(4)), (vec!["execution.waiting"], 5));
+    subject.restart();
+    assert_eq!(tell(&mut subject, park(4)), (vec![], 5));
+}
+
+#[test]
 fn an_answer_is_for_the_question_it_names() {
     let mut subject = walk(&[Create, Claim]);
     assert!(matches!(ask(&subject, answer(Some(3))), Err(Rejection::NotWaiting { .. })));

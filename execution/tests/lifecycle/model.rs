@@ -522,7 +522,8 @@ impl Model {
         timeout: Option<u64>,
     ) -> Result<Vec<&'static str>, &'static str> {
         if self.is_repeat(batch) {
-            return Ok(self.tell(Vec::new()));
+            // The lease goes on, so it was not this wait that was numbered so.
+            return if hold { Ok(self.tell(Vec::new())) } else { Err("invalid") };
         }
         if matches!(self.stage, Stage::Asking { .. }) {
             let again = self.question == (prompt, hold);
