@@ -144,7 +144,7 @@ pub struct Question {
 /// A requested cancellation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cancel {
-    /// The person's words.
+    /// The person's words, the last that were given.
     pub reason: Option<String>,
     /// When it was asked for.
     pub requested_at: Timestamp,
@@ -381,8 +381,10 @@ impl State {
             }
             EventBody::CancelRequested(cancel) => {
                 let before = self.cancel.take();
+                // Whoever only makes it more urgent takes no words back.
+                let said = before.as_ref().and_then(|c| c.reason.clone());
                 self.cancel = Some(Cancel {
-                    reason: cancel.reason.clone(),
+                    reason: cancel.reason.clone().or(said),
                     requested_at: before.as_ref().map_or(now, |c| c.requested_at),
                     deadline: cancel.deadline,
                     delivered_at: before.as_ref().and_then(|c| c.delivered_at),

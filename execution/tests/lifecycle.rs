@@ -4,6 +4,7 @@
 
 mod lifecycle {
     mod again;
+    mod cancel;
     mod checkpoint;
     pub(crate) mod model;
     pub(crate) mod subject;

@@ -16,7 +16,7 @@ use super::{
     subject::{Subject, raw, word},
 };
 
-fn walk(road: &[Step]) -> Subject {
+pub(super) fn walk(road: &[Step]) -> Subject {
     crate::walk(road).1
 }
 
@@ -25,7 +25,7 @@ fn ask(subject: &Subject, command: Command) -> Result<Decision, Rejection> {
 }
 
 /// Decides and folds; the names of the events, and the seq that was told.
-fn tell(subject: &mut Subject, command: Command) -> (Vec<&'static str>, u64) {
+pub(super) fn tell(subject: &mut Subject, command: Command) -> (Vec<&'static str>, u64) {
     let decision = ask(subject, command).expect("it is accepted");
     for event in &decision.events {
         subject.fold(event);
