@@ -316,13 +316,20 @@ impl<'a> Turn<'a> {
         let next = self.state.failures.saturating_add(2);
         let failed = AttemptFailed { reason, error: error.clone() };
         self.emit(EventBody::AttemptFailed(failed));
-        if self.state.cancel.is_some() {
-            let reason = Reason::CancelRequested;
-            self.emit(EventBody::Cancelled(Cancelled { reason, error: Some(error) }));
-        } else if error.retryable && next <= retry.max_attempts {
+        if self.state.cancel.is_none() && error.retryable && next <= retry.max_attempts {
             let backoff = backoff(retry, next, self.context.random);
             let (attempt, at) = (self.state.attempt + 1, self.now.plus(backoff));
             self.emit(EventBody::RetryScheduled(RetryScheduled { attempt, at, backoff }));
+        } else {
+            self.fail_execution(reason, error);
+        }
+    }
+
+    /// What cannot go on is cancelled if that was asked for, whatever stopped it; else failed.
+    fn fail_execution(&mut self, reason: Reason, error: Failure) {
+        if self.state.cancel.is_some() {
+            let reason = Reason::CancelRequested;
+            self.emit(EventBody::Cancelled(Cancelled { reason, error: Some(error) }));
         } else {
             self.emit(EventBody::Failed(Failed { reason, error }));
         }
@@ -579,7 +586,7 @@ impl<'a> Turn<'a> {
                     "Start a runner on this queue: heartline runner --queue {queue} -- CMD; where it was paused or at a limit, see heartline queues get {queue}; or raise timeouts.schedule_to_start."
                 );
                 let error = failure(reason, message, &hint, true);
-                self.emit(EventBody::Failed(Failed { reason, error }));
+                self.fail_execution(reason, error);
             }
             DeadlineKind::Heartbeat => {
                 let reason = Reason::HeartbeatTimeout;
@@ -625,14 +632,14 @@ impl<'a> Turn<'a> {
                 );
                 let hint = "See the attempts in its log, or raise timeouts.schedule_to_close.";
                 let error = failure(reason, message, hint, false);
-                self.emit(EventBody::Failed(Failed { reason, error }));
+                self.fail_execution(reason, error);
             }
             DeadlineKind::Waiting => {
                 let reason = Reason::WaitingTimeout;
                 let message = format!("Nobody answered by {}.", due.at);
                 let hint = "Answer with heartline resume, or give the wait a longer timeout.";
                 let error = failure(reason, message, hint, false);
-                self.emit(EventBody::Failed(Failed { reason, error }));
+                self.fail_execution(reason, error);
             }
             DeadlineKind::Cancel => {
                 let reason = Reason::CancelTimeout;

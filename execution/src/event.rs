@@ -242,7 +242,7 @@ pub struct Failed {
 pub struct Cancelled {
     /// `cancel_requested` where the cancellation was orderly, `cancel_timeout` where forced.
     pub reason: Reason,
-    /// What the runner said or did not say.
+    /// What the runner said or did not say, or what ran out before it stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
 }

@@ -34,7 +34,7 @@ pub(super) fn tell(subject: &mut Subject, command: Command) -> (Vec<&'static str
     (decision.events.iter().map(|e| e.body.type_name()).collect(), seq)
 }
 
-fn question(subject: &Subject, batch: Option<u64>, prompt: &str) -> Command {
+pub(super) fn question(subject: &Subject, batch: Option<u64>, prompt: &str) -> Command {
     let schema = Some(raw(r#"{"type":"boolean"}"#));
     let (lease, prompt) = (subject.lease(0), Some(prompt.to_owned()));
     Command::Wait { lease, batch, prompt, schema, timeout: None, hold: true }

@@ -579,8 +579,13 @@ impl Model {
             DeadlineKind::ScheduleToStart
             | DeadlineKind::ScheduleToClose
             | DeadlineKind::Waiting => {
-                self.finish(Stage::Failed, End::Taken);
-                vec!["execution.failed"]
+                // Whoever asked for an end has it.
+                let mut events = self.end_if_cancelled(Vec::new());
+                if events.is_empty() {
+                    self.finish(Stage::Failed, End::Taken);
+                    events.push("execution.failed");
+                }
+                events
             }
             DeadlineKind::Cancel => {
                 self.finish(Stage::Cancelled, End::Cancelled);
