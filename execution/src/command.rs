@@ -145,7 +145,9 @@ pub enum Command {
         /// The post-mortem.
         evidence: String,
     },
-    /// The lease never reached its runner: back to the queue, and no attempt has failed.
+    /// The lease never reached its runner: back to the queue, where its wait goes on, and no attempt
+    /// has failed. Where the runner was heard of under the lease it is lost, as it is once
+    /// [`MAX_UNHEARD`](crate::decide::MAX_UNHEARD) in a row came back.
     Release {
         /// The lease that was granted to nobody.
         lease: LeaseId,

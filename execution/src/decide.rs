@@ -2,6 +2,8 @@
 //!
 //! Pure and total: every command has an answer in every state, and nothing is changed by asking.
 
+mod release;
+
 use serde_json::value::RawValue;
 
 use crate::{
@@ -19,6 +21,8 @@ use crate::{
     state::{Ending, Lease, Phase, State},
     time::{Span, Timestamp},
 };
+
+pub use release::MAX_UNHEARD;
 
 /// What the shell hands in: nothing here is read from the world.
 #[derive(Clone, Copy, Debug)]
@@ -439,17 +443,6 @@ impl<'a> Turn<'a> {
         self.done()
     }
 
-    fn release(mut self, lease: LeaseId) -> Result<Decision, Rejection> {
-        self.held(lease)?;
-        let (attempt, at) = (self.state.attempt + 1, self.now);
-        self.emit(EventBody::RetryScheduled(RetryScheduled { attempt, at, backoff: Span(0) }));
-        if self.state.cancel.is_some() {
-            let reason = Reason::CancelRequested;
-            self.emit(EventBody::Cancelled(Cancelled { reason, error: None }));
-        }
-        self.done()
-    }
-
     fn lost_runner(&self, evidence: String) -> Failure {
         Failure {
             code: Reason::RunnerLost.as_str().to_owned(),
@@ -576,16 +569,7 @@ impl<'a> Turn<'a> {
         match kind {
             DeadlineKind::ScheduleToStart => {
                 let reason = Reason::ScheduleToStartTimeout;
-                let message = format!(
-                    "No runner took it from queue '{}' within {}.",
-                    self.state.spec.queue,
-                    late(timeouts.schedule_to_start)
-                );
-                let queue = &self.state.spec.queue;
-                let hint = format!(
-                    "Start a runner on this queue: heartline runner --queue {queue} -- CMD; where it was paused or at a limit, see heartline queues get {queue}; or raise timeouts.schedule_to_start."
-                );
-                let error = failure(reason, message, &hint, true);
+                let error = self.not_started(due.at, Some(evidence).filter(|e| !e.is_empty()));
                 self.fail_execution(reason, error);
             }
             DeadlineKind::Heartbeat => {

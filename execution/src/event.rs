@@ -190,7 +190,8 @@ pub struct AttemptFailed {
 pub struct RetryScheduled {
     /// The attempt to come.
     pub attempt: u32,
-    /// Not before.
+    /// Not before. Of a lease that came back unused, when its wait began: schedule-to-start counts
+    /// from here.
     pub at: Timestamp,
     /// The wait, jitter included.
     pub backoff: Span,

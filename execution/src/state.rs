@@ -176,7 +176,11 @@ pub struct State {
     pub attempt: u32,
     /// Failed attempts so far.
     pub failures: u32,
-    /// When it became or becomes claimable.
+    /// Leases in a row, the current one included, whose runners have said nothing that is in the
+    /// log; none once an attempt has failed.
+    #[serde(default)]
+    pub unheard: u32,
+    /// When it became or becomes claimable. A lease that comes back unused does not move it.
     pub due: Timestamp,
     /// The first such instant.
     pub first_due: Timestamp,
@@ -272,6 +276,7 @@ impl State {
             error: None,
             attempt: 0,
             failures: 0,
+            unheard: 0,
             due,
             first_due: due,
             backing_off: false,
@@ -307,6 +312,7 @@ impl State {
                 self.phase = Phase::InProgress;
                 self.reason = None;
                 self.attempt = started.attempt;
+                self.unheard = self.unheard.saturating_add(1);
                 self.transcript.begin_attempt(started.attempt);
                 self.backing_off = false;
                 self.runner = Some(started.runner.clone());
@@ -357,11 +363,12 @@ impl State {
             EventBody::RunnerReturned(_) => {
                 if let Some(lease) = &mut self.lease {
                     lease.disconnected_until = None;
-                    lease.alive_at = now;
                 }
+                self.sign_of_life(now);
             }
             EventBody::AttemptFailed(failed) => {
                 self.failures += 1;
+                self.unheard = 0;
                 self.reason = Some(failed.reason);
                 self.error = Some(failed.error.clone());
                 self.question = None;
@@ -438,14 +445,15 @@ impl State {
     }
 
     fn sign_of_life(&mut self, now: Timestamp) {
+        self.unheard = 0;
         if let Some(lease) = &mut self.lease {
             lease.alive_at = now;
         }
     }
 
     fn sign_of_progress(&mut self, event: &Event) {
+        self.sign_of_life(event.time);
         let Some(lease) = &mut self.lease else { return };
-        lease.alive_at = event.time;
         lease.progressed_at = event.time;
         let Some(batch) = event.private.batch else { return };
         match lease.batches.back_mut() {

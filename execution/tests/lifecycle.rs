@@ -7,6 +7,7 @@ mod lifecycle {
     mod cancel;
     mod checkpoint;
     pub(crate) mod model;
+    mod release;
     pub(crate) mod subject;
 }
 
@@ -108,6 +109,8 @@ fn roads() -> Vec<(&'static str, Vec<Step>)> {
         ("backing off", then(vec![failed.clone()])),
         ("backed off", then(vec![failed.clone(), Advance(1_000)])),
         ("second attempt", then(vec![failed.clone(), Advance(1_000), Claim])),
+        ("given back", then(vec![Advance(5), Step::Release { who: 0 }])),
+        ("second attempt after one that never began", then(vec![Step::Release { who: 0 }, Claim])),
         ("completed", then(vec![Complete { who: 0 }])),
         ("failed", then(vec![Fail { who: 0, retryable: false, definition: false }])),
         (

@@ -165,6 +165,8 @@ pub(crate) struct Model {
     now: u64,
     pub(crate) attempt: u32,
     failures: u32,
+    /// Leases in a row of which nothing was heard.
+    silent: u32,
     due: u64,
     first_due: u64,
     /// Leases so far; the newest is the current one where there is one.
@@ -245,6 +247,7 @@ impl Model {
             now: 0,
             attempt: 0,
             failures: 0,
+            silent: 0,
             due: 0,
             first_due: 0,
             leases: 0,
@@ -354,7 +357,7 @@ impl Model {
                 let mut events = Vec::new();
                 if self.progress.replace(*value) != Some(*value) {
                     events.push("execution.progress");
-                    (self.alive, self.progressed) = (self.now, self.now);
+                    self.speak();
                 }
                 Ok(self.tell(events))
             }
@@ -387,7 +390,7 @@ impl Model {
                 }
                 let mut events = self.tell(Vec::new());
                 events.push("execution.cancel_acknowledged");
-                (self.acknowledged, self.alive) = (true, self.now);
+                (self.acknowledged, self.alive, self.silent) = (true, self.now, 0);
                 Ok(events)
             }
             Step::Disconnect { who, grace } => {
@@ -403,7 +406,7 @@ impl Model {
                 if self.gone.take().is_none() {
                     return Ok(Vec::new());
                 }
-                self.alive = self.now;
+                (self.alive, self.silent) = (self.now, 0);
                 Ok(vec!["execution.runner_returned"])
             }
             Step::Lose { who } => {
@@ -412,8 +415,7 @@ impl Model {
             }
             Step::Release { who } => {
                 self.fence(*who)?;
-                self.requeue(self.now, End::Taken);
-                Ok(self.end_if_cancelled(vec!["execution.retry_scheduled"]))
+                Ok(self.release())
             }
             Step::Resume { right } => self.resume(*right),
             Step::Cancel { grace } => self.request_cancel(*grace),
@@ -482,6 +484,7 @@ impl Model {
         self.stage = Stage::Working;
         self.attempt += 1;
         self.leases += 1;
+        self.silent += 1;
         self.held = true;
         (self.since, self.alive, self.progressed) = (self.now, self.now, self.now);
         (self.gone, self.newest_batch) = (None, None);
@@ -497,7 +500,7 @@ impl Model {
             return Ok(self.tell(Vec::new()));
         }
         self.newest_batch = self.newest_batch.max(batch);
-        (self.alive, self.progressed) = (self.now, self.now);
+        self.speak();
         Ok(self.tell(vec!["TEXT_MESSAGE_CONTENT"; events]))
     }
 
@@ -505,10 +508,15 @@ impl Model {
         batch.is_some() && batch <= self.newest_batch
     }
 
+    /// Something of the runner's is in the log.
+    fn speak(&mut self) {
+        (self.alive, self.progressed, self.silent) = (self.now, self.now, 0);
+    }
+
     /// A cancellation reaches the runner with the answer.
     fn tell(&mut self, mut events: Vec<&'static str>) -> Vec<&'static str> {
         if self.cancel.is_some() && !self.told {
-            (self.told, self.alive) = (true, self.now);
+            (self.told, self.alive, self.silent) = (true, self.now, 0);
             events.push("execution.cancel_delivered");
         }
         events
@@ -533,7 +541,7 @@ impl Model {
         self.stage = Stage::Asking { hold };
         (self.asked, self.asked_seq, self.question) = (self.now, self.seq + 1, (prompt, hold));
         self.until = self.now + timeout.unwrap_or(ms(self.timeouts.waiting));
-        (self.alive, self.progressed) = (self.now, self.now);
+        self.speak();
         if hold {
             return Ok(self.tell(vec!["execution.waiting"]));
         }
@@ -596,6 +604,7 @@ impl Model {
 
     fn fail_attempt(&mut self, retryable: bool, end: End) -> Vec<&'static str> {
         self.failures += 1;
+        self.silent = 0;
         let mut events = vec!["execution.attempt_failed"];
         if self.cancel.is_some() {
             events.push("execution.cancelled");
@@ -607,6 +616,23 @@ impl Model {
         } else {
             events.push("execution.failed");
             self.finish(Stage::Failed, end);
+        }
+        events
+    }
+
+    fn release(&mut self) -> Vec<&'static str> {
+        // A runner that spoke, or beat for longer than it may be silent, had begun.
+        let begun = self.silent == 0 || self.now >= self.since + ms(self.timeouts.heartbeat);
+        if begun || self.silent == 5 {
+            return self.fail_attempt(true, End::Taken);
+        }
+        // As if it had never left its queue.
+        self.requeue(self.due, End::Taken);
+        let mut events = self.end_if_cancelled(vec!["execution.retry_scheduled"]);
+        let overdue = self.deadline(DeadlineKind::ScheduleToStart).is_some_and(|at| at <= self.now);
+        if overdue {
+            self.finish(Stage::Failed, End::Taken);
+            events.push("execution.failed");
         }
         events
     }
