@@ -271,7 +271,8 @@ impl Writer {
             | Command::Fail { lease, .. }
             | Command::Wait { lease, .. }
             | Command::ConfirmCancelled { lease }
-            | Command::LoseRunner { lease, .. } => lease == of,
+            | Command::LoseRunner { lease, .. }
+            | Command::Release { lease } => lease == of,
             Command::PostEvents { lease, events, .. } => {
                 lease == of && events.iter().any(|e| matches!(e.item(), Item::Progress(_)))
             }
@@ -286,7 +287,6 @@ impl Writer {
             | Command::Update { .. }
             | Command::DisconnectRunner { .. }
             | Command::ReturnRunner { .. }
-            | Command::Release { .. }
             | Command::GiveUp { .. } => false,
         }
     }

@@ -81,7 +81,8 @@ impl Server {
             | Command::Fail { lease, .. }
             | Command::Wait { lease, .. }
             | Command::ConfirmCancelled { lease }
-            | Command::LoseRunner { lease, .. } => lease == of,
+            | Command::LoseRunner { lease, .. }
+            | Command::Release { lease } => lease == of,
             Command::PostEvents { lease, events, .. } => {
                 lease == of && events.iter().any(|e| matches!(e.item(), Item::Progress(_)))
             }
@@ -96,7 +97,6 @@ impl Server {
             | Command::Update { .. }
             | Command::DisconnectRunner { .. }
             | Command::ReturnRunner { .. }
-            | Command::Release { .. }
             | Command::GiveUp { .. } => false,
         };
         if !goes_first {

@@ -2242,7 +2242,10 @@ export interface operations {
     getExecution: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of an earlier answer */
+                "If-None-Match"?: string | null;
+            };
             path: {
                 /** @description The execution */
                 id: components["schemas"]["ExecutionId"];
@@ -3062,7 +3065,7 @@ export interface operations {
                 limit?: number;
                 /** @description Which events, in which words */
                 view?: components["schemas"]["ViewName"];
-                /** @description How long a page may wait for its first event, such as `30s` */
+                /** @description How long a page may wait for its first event, such as `30s`. A `head` before `after` says that the reader knows another log than this one */
                 wait?: components["schemas"]["Duration"];
                 /** @description Streams only: begin with the state instead of `after` */
                 snapshot?: boolean;
