@@ -91,6 +91,17 @@ struct Entry {
     in_boot_grace: bool,
 }
 
+/// What a sign of life is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beaten {
+    /// The next must come before.
+    pub deadline: Timestamp,
+    /// A cancellation was requested.
+    pub cancel_requested: bool,
+    /// The seq of the answer to its last question, where it was answered.
+    pub answered: Option<u64>,
+}
+
 /// A deadline that has come up.
 #[derive(Clone, Debug)]
 pub struct Due {
@@ -507,15 +518,19 @@ impl Board {
         id: ExecutionId,
         lease: LeaseId,
         now: Timestamp,
-    ) -> Option<(Timestamp, bool)> {
+    ) -> Option<Beaten> {
         let entry = self.entries.get_mut(&id).filter(|e| e.standing.namespace == *namespace)?;
         let held = entry.standing.held().filter(|h| h.lease == lease && !h.cancel_undelivered)?;
         entry.pulse.as_ref()?.beat(now);
-        let answer = (now.plus(held.heartbeat), held.cancel_requested);
+        let beaten = Beaten {
+            deadline: now.plus(held.heartbeat),
+            cancel_requested: held.cancel_requested,
+            answered: held.answered,
+        };
         if std::mem::take(&mut entry.in_boot_grace) {
             self.after_boot.returned += 1;
         }
-        Some(answer)
+        Some(beaten)
     }
 
     /// The runner of a lease was heard from otherwise.

@@ -115,7 +115,7 @@ fn pending(state: &State, around: &Around) -> Explanation {
         Verdict::NoRunnerEver => {
             ("no_runner_ever", format!("No known runner has ever asked queue '{queue}' for work."))
         }
-        Verdict::AllLost => ("all_lost", format!("Every runner of queue '{queue}' is lost.")),
+        Verdict::AllLost => ("all_lost", format!("No runner of queue '{queue}' is there.")),
         Verdict::AllFull => ("all_full", format!("Every runner of queue '{queue}' is full.")),
         Verdict::LimitHeld => ("limit_held", format!("A limit of queue '{queue}' holds it back.")),
         Verdict::Paused => ("paused", format!("Queue '{queue}' is paused.")),

@@ -1,17 +1,22 @@
 //! What a session has to find out before it can tell its runner: the words that belong to a loss, a
 //! cancellation, an answer. They stand in the log, and are asked for only where they are to be told.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{sync::Arc, time::Duration};
 
 use heartline_execution::{Command, ExecutionId, LeaseId, Namespace, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{core::Core, directory::Directory, session::Told, writer::Wants};
+use crate::{
+    core::Core,
+    directory::Directory,
+    session::Told,
+    views::{Error, Resumed},
+    writer::Wants,
+};
 
-/// Lifecycle events that are searched for an answer; a question asked longer ago was asked of an
-/// attempt that is over.
-const ANSWER_PAGE: usize = 512;
+/// Between two tries to read an answer.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// See the module. Each question takes one.
 pub(crate) struct Finder {
@@ -55,40 +60,39 @@ impl Finder {
         Some(Told::Cancel { id, lease, reason, deadline })
     }
 
-    /// The answer to the question that was asked at `after`, or, when that is not known, the last.
-    pub(crate) async fn answer(self, id: ExecutionId, lease: LeaseId, after: u64) -> Option<Told> {
-        #[derive(Deserialize)]
-        struct Seen<'a> {
-            #[serde(rename = "type", borrow)]
-            type_name: Cow<'a, str>,
-            #[serde(borrow)]
-            data: &'a RawValue,
-        }
-        #[derive(Deserialize)]
-        struct Answer {
-            input: Option<Box<RawValue>>,
-        }
+    /// The answer that stands at `seq`. A read that fails is tried again: the runner waits for it.
+    pub(crate) async fn answer(self, id: ExecutionId, lease: LeaseId, seq: u64) -> Option<Told> {
         let Self { core, directory: _, namespace } = self;
-        let (head, _) = core.feeds.of(&namespace, id).head();
-        let (mut from, mut last) = (after, None);
         loop {
-            let range = (from, head);
-            let page = core.feeds.page(&namespace, id, range, true, ANSWER_PAGE).await;
-            let (chunk, more) = page.ok()?;
-            for record in chunk.events.iter().map(|stored| &stored.record) {
-                from = record.seq;
-                let seen: Seen<'_> = serde_json::from_slice(&record.json).ok()?;
-                if seen.type_name == "execution.resumed" {
-                    let answer: Answer = serde_json::from_str(seen.data.get()).ok()?;
-                    last = Some(Told::Resumed { id, lease, seq: from, input: answer.input });
-                    if after > 0 {
-                        return last;
-                    }
-                }
+            match resumed(&core, &namespace, id, seq).await {
+                Ok(resumed) => return resumed.map(|resumed| Told::Resumed { id, lease, resumed }),
+                // It never can be: the runner shall not wait for it.
+                Err(Error::Corrupt(reason)) => return Some(Told::Revoked { id, lease, reason }),
+                Err(error) => tracing::warn!(execution = %id, %error, "an answer cannot be read"),
             }
-            if !more {
-                return last;
-            }
+            tokio::time::sleep(PAUSE).await;
         }
     }
+}
+
+/// The answer in the `execution.resumed` at `seq`; `None` where its log is gone meanwhile.
+pub(crate) async fn resumed(
+    core: &Core,
+    namespace: &Namespace,
+    id: ExecutionId,
+    seq: u64,
+) -> Result<Option<Resumed>, Error> {
+    #[derive(Deserialize)]
+    struct Seen {
+        data: Data,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        input: Option<Box<RawValue>>,
+    }
+    let (chunk, _) = core.feeds.page(namespace, id, (seq - 1, seq), true, 1).await?;
+    let Some(stored) = chunk.events.first() else { return Ok(None) };
+    let seen: Seen = serde_json::from_slice(&stored.record.json)
+        .map_err(|error| Error::Corrupt(format!("event {seq} of {id}: {error}")))?;
+    Ok(Some(Resumed { seq, input: seen.data.input }))
 }

@@ -278,10 +278,14 @@ async fn claim(
     match directory.execute(namespace, id, command, Wants::Full).await {
         Ok(answer) => {
             let Some(view) = answer.view else { return Ok(None) };
-            let Reply::Claimed { attempt, heartbeat, checkpoint } = answer.reply else {
+            let Reply::Claimed { attempt, heartbeat, checkpoint, traceparent } = answer.reply
+            else {
                 return Ok(None);
             };
-            Ok(Some(Granted { id, execution: view.full, attempt, lease, heartbeat, checkpoint }))
+            let execution = view.full;
+            let granted =
+                Granted { id, execution, attempt, lease, heartbeat, checkpoint, traceparent };
+            Ok(Some(granted))
         }
         // It has moved on meanwhile: cancelled, failed or purged. Its standing says so.
         Err(Error::Rejected(_) | Error::NotFound) => Ok(None),

@@ -97,7 +97,7 @@ pub struct Runners {
     by_queue: HashMap<QueueKey, BTreeSet<Name>>,
     /// Polls of a queue that wait now, and the slots they offer.
     offers: HashMap<QueueKey, (usize, usize)>,
-    /// When somebody who asked a queue said that he does no more.
+    /// When somebody who asked a queue said that he does no more; of as many queues as runners.
     left: HashMap<QueueKey, Timestamp>,
     limit: usize,
     /// Who was not heard of for longer may be forgotten for another.
@@ -225,7 +225,7 @@ impl Runners {
         let others = runner.queues.keys().filter(|queue| !queues.contains(queue));
         for other in others.cloned().collect::<Vec<_>>() {
             self.asks_no_more(namespace, &other, &info.id);
-            self.left.insert((namespace.clone(), other), now);
+            self.leaves((namespace.clone(), other), now);
         }
         for queue in queues {
             self.asks(namespace, queue, &info.id, now);
@@ -280,9 +280,19 @@ impl Runners {
     pub fn left(&mut self, namespace: &Namespace, runner: &Name, now: Timestamp) {
         let key = (namespace.clone(), runner.clone());
         let queues = self.known.get(&key).into_iter().flat_map(|runner| runner.queues.keys());
-        let queues = queues.map(|queue| ((namespace.clone(), queue.clone()), now));
-        self.left.extend(queues);
+        for queue in queues.cloned().collect::<Vec<_>>() {
+            self.leaves((namespace.clone(), queue), now);
+        }
         self.forget(&key);
+    }
+
+    fn leaves(&mut self, queue: QueueKey, now: Timestamp) {
+        if self.left.len() >= self.limit && !self.left.contains_key(&queue) {
+            let longest = self.left.iter().min_by_key(|(_, left)| **left);
+            let longest = longest.map(|(queue, _)| queue.clone());
+            longest.and_then(|queue| self.left.remove(&queue));
+        }
+        self.left.insert(queue, now);
     }
 
     /// When somebody who asked a queue left it last, as long as that is remembered.
@@ -557,6 +567,19 @@ mod tests {
         assert_eq!(runners.offers(&key("a")), (1, 6), "of one runner");
         runners.polled(&namespace, &name("a"), &name("a"), 3, Timestamp(0));
         assert_eq!(runners.claims(&key("a")), 1);
+    }
+
+    #[test]
+    fn that_somebody_left_is_remembered_of_so_many_queues() {
+        let mut runners = Runners::new(2, Span::secs(45));
+        let namespace = Namespace::default_namespace();
+        for (at, queue) in ["a", "b", "c"].into_iter().enumerate() {
+            let (queues, now) = ([name(queue)], Timestamp(at as i64));
+            runners.connected(&namespace, &queues, &info("r"), 1, now).unwrap();
+            runners.left(&namespace, &name("r"), now);
+        }
+        let left = ["a", "b", "c"].map(|queue| runners.last_left(&key(queue)));
+        assert_eq!(left, [None, Some(Timestamp(1)), Some(Timestamp(2))]);
     }
 
     #[test]

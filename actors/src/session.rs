@@ -17,10 +17,9 @@ use futures_util::{
     stream::{self, FuturesUnordered},
 };
 use heartline_execution::{
-    Command, DeadlineKind, ExecutionId, LeaseId, Name, Namespace, Phase, Rejection, Reply,
-    SessionId, Span, Timestamp, content::Progress, event::RunnerInfo,
+    Command, DeadlineKind, ExecutionId, LeaseId, Name, Namespace, Rejection, Reply, SessionId,
+    Span, Timestamp, content::Progress, event::RunnerInfo,
 };
-use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -32,7 +31,7 @@ use crate::{
     maps::{HashMap, HashSet},
     queues::{self, Ask, Delivery, Queues},
     sessions::{Answered, Ends, Line, Sent, Slots, Tag, Ticket},
-    views::{Error, Granted},
+    views::{Error, Granted, Resumed},
     writer::{Answering, Wants},
 };
 
@@ -86,10 +85,8 @@ pub enum Told {
         id: ExecutionId,
         /// Under which lease.
         lease: LeaseId,
-        /// The seq of `execution.resumed`.
-        seq: u64,
         /// The answer.
-        input: Option<Box<RawValue>>,
+        resumed: Resumed,
     },
     /// What came of a command that it sent.
     Answered {
@@ -117,15 +114,15 @@ struct Holding {
     ending: usize,
     /// The deadline of the cancellation it was told of.
     told_to_stop: Option<Timestamp>,
-    /// The seq after which an answer to it may stand.
-    asked_at: Option<u64>,
+    /// It knows of the answers up to this seq.
+    answers_known: u64,
     /// The batch that was sent last.
     batch: Option<u64>,
 }
 
 impl Holding {
     fn new(lease: LeaseId) -> Self {
-        Self { lease, shown: false, ending: 0, told_to_stop: None, asked_at: None, batch: None }
+        Self { lease, shown: false, ending: 0, told_to_stop: None, answers_known: 0, batch: None }
     }
 }
 
@@ -164,10 +161,7 @@ impl RunnerSession {
         let Registration { runner, queues, slots, session, leases } = registration;
         let key = (namespace.clone(), runner.id.clone());
         let id = session.unwrap_or_else(Core::new_session_id);
-        let line = core
-            .sessions
-            .enter(&key, id, core.now())
-            .ok_or_else(|| Error::RunnerConnected(runner.id.clone()))?;
+        let line = core.sessions.enter(&key, id, core.now())?;
         let known = core.runners().connected(namespace, &queues, &runner, slots, core.now());
         if let Err(full) = known {
             core.sessions.leave(&key, &line);
@@ -232,9 +226,8 @@ impl RunnerSession {
             match answer {
                 Ok(_) => {
                     let _beaten = self.core.board().beat(&self.namespace, id, lease, now);
-                    // What was answered while it was away is told, too.
-                    let asked_at = Some(0);
-                    let holding = Holding { shown: true, asked_at, ..Holding::new(lease) };
+                    // What was answered while it was away is told, too: it knows of no answer.
+                    let holding = Holding { shown: true, ..Holding::new(lease) };
                     // One that it names twice takes one slot.
                     if self.held.insert(id, holding).is_none() {
                         self.slots.occupy();
@@ -349,7 +342,9 @@ impl RunnerSession {
             match (ends, seq) {
                 (Ends::Lease, Some(_)) => self.let_go(id),
                 (Ends::Lease, None) => holding.ending -= 1,
-                (Ends::Asking, seq) => holding.asked_at = seq.or(holding.asked_at),
+                // Asked again, it is told again.
+                (Ends::Asking, Some(seq)) => holding.answers_known = seq,
+                (Ends::Asking, None) => {}
                 (Ends::Nothing, _) => {}
             }
             if ends != Ends::Nothing || seq.is_none() {
@@ -572,14 +567,14 @@ impl RunnerSession {
         let forced_at = deadlines.filter(|d| d.kind == DeadlineKind::Cancel).map(|d| d.at).next();
         let stop =
             forced_at.filter(|at| held.cancel_requested && holding.told_to_stop != Some(*at));
-        let waiting = standing.as_ref().is_some_and(|s| s.phase == Phase::Waiting);
-        let answered = if waiting { None } else { holding.asked_at.take() };
+        let answered = held.answered.filter(|seq| *seq > holding.answers_known);
+        holding.told_to_stop = stop.or(holding.told_to_stop);
+        holding.answers_known = answered.unwrap_or(holding.answers_known);
         if let Some(at) = stop {
-            holding.told_to_stop = Some(at);
             self.finding.push(Box::pin(self.finder().cancel(id, lease, at)));
         }
-        if let Some(after) = answered {
-            self.finding.push(Box::pin(self.finder().answer(id, lease, after)));
+        if let Some(seq) = answered {
+            self.finding.push(Box::pin(self.finder().answer(id, lease, seq)));
         }
     }
 }

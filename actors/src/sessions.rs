@@ -183,24 +183,28 @@ pub(crate) struct Sessions {
 
 impl Sessions {
     /// Opens the line of a runner. One that has the same session takes the place of its older
-    /// socket; `None` while another session of the same runner is connected.
+    /// socket.
+    ///
+    /// # Errors
+    /// [`Error::RunnerConnected`] while another session of the same runner is connected, and
+    /// [`Error::ForeignSession`] for the session of another runner that is.
     pub(crate) fn enter(
         &self,
         runner: &RunnerKey,
         session: SessionId,
         now: Timestamp,
-    ) -> Option<Arc<Line>> {
+    ) -> Result<Arc<Line>, Error> {
         let mut lines = lock(&self.lines);
         if let Some(before) = lines.by_runner.get(runner).cloned() {
             if before.session != session {
-                return None;
+                return Err(Error::RunnerConnected(runner.1.clone()));
             }
             before.replaced.store(true, Ordering::Release);
             before.waker.wake();
             Self::close(&mut lines, runner, &before);
         }
         if lines.by_session.contains_key(&session) {
-            return None; // Another runner's: a session is one's own.
+            return Err(Error::ForeignSession);
         }
         let line = Arc::new(Line {
             session,
@@ -213,7 +217,7 @@ impl Sessions {
         lines.by_runner.insert(runner.clone(), Arc::clone(&line));
         lines.by_session.insert(session, Arc::clone(&line));
         self.count.store(lines.by_session.len(), Ordering::Release);
-        Some(line)
+        Ok(line)
     }
 
     /// Closes a line, unless its place was taken.
@@ -332,8 +336,10 @@ mod tests {
     fn one_session_of_a_runner_is_connected_and_its_newer_socket_takes_over() {
         let sessions = Sessions::default();
         let first = sessions.enter(&runner("a"), SessionId(1), Timestamp(0)).unwrap();
-        assert!(sessions.enter(&runner("a"), SessionId(2), Timestamp(0)).is_none());
-        assert!(sessions.enter(&runner("b"), SessionId(1), Timestamp(0)).is_none());
+        let another = sessions.enter(&runner("a"), SessionId(2), Timestamp(0));
+        assert!(matches!(another, Err(Error::RunnerConnected(_))));
+        let foreign = sessions.enter(&runner("b"), SessionId(1), Timestamp(0));
+        assert!(matches!(foreign, Err(Error::ForeignSession)));
         assert!(!first.is_replaced());
         let second = sessions.enter(&runner("a"), SessionId(1), Timestamp(0)).unwrap();
         assert!(first.is_replaced() && !second.is_replaced());

@@ -6,6 +6,7 @@ use heartline_execution::{
     event::RunnerInfo, queue::Pause,
 };
 use serde::Serialize;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 pub use crate::lineup::KeyFigures;
@@ -49,6 +50,9 @@ pub enum Error {
         "runner {0} is connected already; give each process an id of its own, or return with the session of the one before"
     )]
     RunnerConnected(Name),
+    /// It names the session of another runner.
+    #[error("the session is that of another runner; register without one")]
+    ForeignSession,
     /// The server is stopping.
     #[error("the server is shutting down")]
     ShuttingDown,
@@ -131,6 +135,8 @@ pub struct Granted {
     pub heartbeat: Span,
     /// What the attempts before left.
     pub checkpoint: Option<Box<Checkpoint>>,
+    /// W3C trace context of the creator.
+    pub traceparent: Option<String>,
 }
 
 /// The answer to a heartbeat.
@@ -140,6 +146,17 @@ pub struct Beat {
     pub cancel_requested: bool,
     /// The next heartbeat must come before this.
     pub deadline: Timestamp,
+    /// The answer to its question, where it has not said that it knows it.
+    pub resumed: Option<Resumed>,
+}
+
+/// A person's answer, for the runner that asked.
+#[derive(Clone, Debug)]
+pub struct Resumed {
+    /// The seq of its `execution.resumed`.
+    pub seq: u64,
+    /// What was answered.
+    pub input: Option<Box<RawValue>>,
 }
 
 /// Why an execution is where it is (WIRE, `explain`).

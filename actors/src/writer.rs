@@ -164,7 +164,7 @@ impl Writer {
             after,
         };
         let reports = matches!(command, Command::ReportProgress { .. });
-        let speaker = speaker(&command);
+        let speaker = command.speaker();
         match decide(self.state.as_ref(), command, &context) {
             Ok(decision) if decision.events.is_empty() => {
                 // The same as before, and yet a sign of life: of whoever has the lease now.
@@ -508,31 +508,6 @@ fn sign(events: &[Event]) -> Option<Sign> {
         _ => None,
     };
     events.iter().filter_map(of).max()
-}
-
-/// The lease under which a runner says this; `None` for what others say.
-fn speaker(command: &Command) -> Option<LeaseId> {
-    match command {
-        Command::Heartbeat { lease }
-        | Command::ReportProgress { lease, .. }
-        | Command::PostEvents { lease, .. }
-        | Command::Wait { lease, .. }
-        | Command::Complete { lease, .. }
-        | Command::Fail { lease, .. }
-        | Command::AcknowledgeCancel { lease }
-        | Command::ConfirmCancelled { lease }
-        | Command::ReturnRunner { lease } => Some(*lease),
-        Command::Create(_)
-        | Command::Claim { .. }
-        | Command::Resume { .. }
-        | Command::RequestCancel { .. }
-        | Command::Update { .. }
-        | Command::TimeOut { .. }
-        | Command::LoseRunner { .. }
-        | Command::DisconnectRunner { .. }
-        | Command::Release { .. }
-        | Command::GiveUp { .. } => None,
-    }
 }
 
 /// One buffer for all events of a decision; each record is a slice of it.

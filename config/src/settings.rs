@@ -167,7 +167,7 @@ settings! {
     supervision: Supervision {
         /// After a start, how long leases are kept for runners that may still be at work.
         boot_grace: Duration as "crate::form::span" = secs(5), Span(Duration::ZERO, secs(3600));
-        /// After a runner's socket closed, how long it may take to return and keep its leases.
+        /// After a runner's socket closed, how long it may take to return; then it is lost, with its leases.
         runner_grace: Duration as "crate::form::span" = secs(5), Span(Duration::ZERO, secs(3600));
         /// How often a runner that is connected is asked to give a sign of life.
         runner_heartbeat: Duration as "crate::form::span" = secs(10), Span(ms(100), secs(3600));

@@ -159,6 +159,33 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The lease under which a runner says this; `None` for what others say.
+    pub fn speaker(&self) -> Option<LeaseId> {
+        match self {
+            Self::Heartbeat { lease }
+            | Self::ReportProgress { lease, .. }
+            | Self::PostEvents { lease, .. }
+            | Self::Wait { lease, .. }
+            | Self::Complete { lease, .. }
+            | Self::Fail { lease, .. }
+            | Self::AcknowledgeCancel { lease }
+            | Self::ConfirmCancelled { lease }
+            | Self::ReturnRunner { lease } => Some(*lease),
+            Self::Create(_)
+            | Self::Claim { .. }
+            | Self::Resume { .. }
+            | Self::RequestCancel { .. }
+            | Self::Update { .. }
+            | Self::TimeOut { .. }
+            | Self::LoseRunner { .. }
+            | Self::DisconnectRunner { .. }
+            | Self::Release { .. }
+            | Self::GiveUp { .. } => None,
+        }
+    }
+}
+
 /// New values for some timeouts.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[allow(missing_docs)] // The fields are those of `Timeouts`.
@@ -210,6 +237,8 @@ pub enum Reply {
         heartbeat: Span,
         /// What the attempts before left; `None` where they left nothing.
         checkpoint: Option<Box<Checkpoint>>,
+        /// W3C trace context of the creator.
+        traceparent: Option<String>,
     },
 }
 

@@ -228,7 +228,8 @@ impl<'a> Turn<'a> {
         self.emit_with(EventBody::Started(Started { attempt, runner }), private);
         let heartbeat = self.state.spec.timeouts.heartbeat;
         let checkpoint = self.state.checkpoint().map(Box::new);
-        let reply = Reply::Claimed { attempt, heartbeat, checkpoint };
+        let traceparent = self.state.spec.traceparent.clone();
+        let reply = Reply::Claimed { attempt, heartbeat, checkpoint, traceparent };
         Ok(Decision { events: self.events, reply })
     }
 

@@ -23,6 +23,7 @@ pub mod stream;
 mod text;
 pub mod time;
 pub mod transcript;
+pub mod view;
 
 pub use checkpoint::Checkpoint;
 pub use command::{Command, Rejection, Reply};
@@ -34,6 +35,7 @@ pub use id::{ExecutionId, Kind, LeaseId, Name, Namespace, SessionId};
 pub use queue::{QueueLimits, QueuePatch, QueueSettings, Rate};
 pub use spec::Spec;
 pub use standing::{Place, Standing};
-pub use state::{Execution, Phase, State};
+pub use state::{Phase, State};
 pub use time::{Span, Timestamp};
 pub use transcript::Transcript;
+pub use view::Execution;

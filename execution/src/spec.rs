@@ -206,6 +206,14 @@ impl Spec {
     }
 }
 
+/// What a label key is like.
+pub const LABEL_KEY: &str = "1 to 128 characters of A-Z a-z 0-9 _ . -";
+
+/// Whether it is a label key: a name without a colon, since lists are filtered by `key:value`.
+pub fn is_label_key(text: &str) -> bool {
+    Name::new(text).is_ok() && !text.contains(':')
+}
+
 /// The rules for labels, with pointers under `/labels`.
 pub fn validate_labels(labels: &BTreeMap<String, String>) -> Vec<FieldError> {
     let mut errors = Vec::new();
@@ -217,8 +225,8 @@ pub fn validate_labels(labels: &BTreeMap<String, String>) -> Vec<FieldError> {
     }
     for (key, value) in labels {
         let pointer = || format!("/labels/{}", key.replace('~', "~0").replace('/', "~1"));
-        if Name::new(key).is_err() {
-            let message = "a label key is 1 to 128 characters of A-Z a-z 0-9 _ . : -".to_owned();
+        if !is_label_key(key) {
+            let message = format!("a label key is {LABEL_KEY}");
             errors.push(FieldError { pointer: pointer(), message });
         }
         if value.len() > MAX_LABEL || value.chars().any(char::is_control) {

@@ -60,6 +60,9 @@ pub struct Held {
     pub cancel_undelivered: bool,
     /// A cancellation was requested (delivered or not).
     pub cancel_requested: bool,
+    /// The seq of the answer to its last question; `None` where none was asked, and while one stands.
+    #[serde(default)]
+    pub answered: Option<u64>,
 }
 
 /// Everything the supervisor and the queues need to know of a live execution.

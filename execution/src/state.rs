@@ -1,9 +1,6 @@
 //! The state of one execution: the fold of its log, and nothing else (invariant D).
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, VecDeque},
-};
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -14,8 +11,8 @@ use crate::{
     content::{Item, Progress},
     deadline::{Clocks, Deadline, DeadlineKind},
     event::{Event, EventBody, Failure, Reason, RunnerInfo, Waiting},
-    id::{ExecutionId, Kind, LeaseId, Name},
-    spec::{Retry, Spec, Timeouts},
+    id::{ExecutionId, LeaseId},
+    spec::Spec,
     standing::{Held, Place, Standing},
     time::Timestamp,
     transcript::Transcript,
@@ -95,6 +92,10 @@ pub struct Lease {
     pub progressed_at: Timestamp,
     /// The runner's connection is closed; the lease is lost at this instant.
     pub disconnected_until: Option<Timestamp>,
+    /// The seq of the `execution.resumed` that answered its last question; `None` where none was
+    /// asked, and while one stands.
+    #[serde(default)]
+    pub answered: Option<u64>,
     /// The newest batches: number and the seq each ended at.
     pub batches: VecDeque<(u64, u64)>,
 }
@@ -325,6 +326,7 @@ impl State {
                     alive_at: now,
                     progressed_at: now,
                     disconnected_until: None,
+                    answered: None,
                     batches: VecDeque::new(),
                 });
             }
@@ -349,11 +351,13 @@ impl State {
                 self.sign_of_progress(event);
                 if !asked.hold {
                     self.end_lease(Ending::Parked, event);
+                } else if let Some(lease) = &mut self.lease {
+                    lease.answered = None;
                 }
                 self.question = Some(Question { seq: event.seq, asked: asked.clone(), since: now });
             }
             EventBody::Resumed(resumed) => {
-                self.resume(resumed.requeued, resumed.input.as_deref(), now)
+                self.resume(resumed.requeued, resumed.input.as_deref(), event);
             }
             EventBody::RunnerDisconnected(gone) => {
                 if let Some(lease) = &mut self.lease {
@@ -467,7 +471,8 @@ impl State {
         }
     }
 
-    fn resume(&mut self, requeued: bool, input: Option<&RawValue>, now: Timestamp) {
+    fn resume(&mut self, requeued: bool, input: Option<&RawValue>, event: &Event) {
+        let now = event.time;
         let waited = self.question.take().map(|q| now.since(q.since));
         self.answer = input.map(ToOwned::to_owned);
         if requeued {
@@ -480,6 +485,7 @@ impl State {
         if let Some(lease) = &mut self.lease {
             lease.clock_from = lease.clock_from.plus(waited.unwrap_or_default());
             lease.progressed_at = now;
+            lease.answered = Some(event.seq);
         }
     }
 
@@ -613,108 +619,7 @@ impl State {
             progress,
             cancel_undelivered: self.cancel.as_ref().is_some_and(|c| c.delivered_at.is_none()),
             cancel_requested: self.cancel.is_some(),
+            answered: lease.answered,
         }
     }
-
-    /// The wire's execution, without `state`.
-    pub fn execution(&self, signs: Signs) -> Execution<'_> {
-        Execution {
-            id: self.id,
-            kind: self.id.kind(),
-            name: Cow::Borrowed(&self.spec.name),
-            namespace: self.spec.namespace.clone(),
-            queue: self.spec.queue.clone(),
-            phase: self.phase,
-            reason: self.reason,
-            error: self.error.as_ref().map(Cow::Borrowed),
-            attempt: self.attempt,
-            max_attempts: self.spec.retry.max_attempts,
-            runner: self.runner.as_ref().map(Cow::Borrowed),
-            progress: self.progress.as_ref().map(Cow::Borrowed),
-            input: self.spec.input.as_deref(),
-            output: self.output.as_deref(),
-            labels: Cow::Borrowed(&self.spec.labels),
-            priority: self.spec.priority,
-            concurrency_key: self.spec.concurrency_key.clone(),
-            parent_id: self.spec.parent_id,
-            retry_of: self.spec.retry_of,
-            timeouts: Cow::Borrowed(&self.spec.timeouts),
-            retry: Cow::Borrowed(&self.spec.retry),
-            deadline: self.deadlines(signs).first().copied(),
-            waiting: self.question.as_ref().map(|q| WaitingView {
-                seq: q.seq,
-                prompt: q.asked.prompt.as_deref().map(Cow::Borrowed),
-                schema: q.asked.schema.as_deref(),
-                since: q.since,
-                until: q.asked.until,
-                hold: q.asked.hold,
-            }),
-            cancel: self.cancel.as_ref().map(Cow::Borrowed),
-            answer: self.answer.as_deref(),
-            start_at: self.spec.start_at,
-            created_at: self.created_at,
-            started_at: self.started_at,
-            finished_at: self.finished_at,
-            seq: self.seq,
-        }
-    }
-}
-
-/// The wire's execution (WIRE, "Execution"), without `state`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[allow(missing_docs)] // WIRE documents the fields.
-pub struct Execution<'a> {
-    pub id: ExecutionId,
-    pub kind: Kind,
-    pub name: Cow<'a, str>,
-    pub namespace: Name,
-    pub queue: Name,
-    pub phase: Phase,
-    pub reason: Option<Reason>,
-    pub error: Option<Cow<'a, Failure>>,
-    pub attempt: u32,
-    pub max_attempts: u32,
-    pub runner: Option<Cow<'a, RunnerInfo>>,
-    pub progress: Option<Cow<'a, Progress>>,
-    #[serde(borrow)]
-    pub input: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub output: Option<&'a RawValue>,
-    pub labels: Cow<'a, BTreeMap<String, String>>,
-    pub priority: i32,
-    #[serde(default)]
-    pub concurrency_key: Option<Name>,
-    pub parent_id: Option<ExecutionId>,
-    pub retry_of: Option<ExecutionId>,
-    pub timeouts: Cow<'a, Timeouts>,
-    pub retry: Cow<'a, Retry>,
-    pub deadline: Option<Deadline>,
-    /// The open question, while waiting.
-    #[serde(borrow, default)]
-    pub waiting: Option<WaitingView<'a>>,
-    /// The requested cancellation and how far it got.
-    #[serde(default)]
-    pub cancel: Option<Cow<'a, Cancel>>,
-    /// The last answer a person gave.
-    #[serde(borrow, default)]
-    pub answer: Option<&'a RawValue>,
-    #[serde(default)]
-    pub start_at: Option<Timestamp>,
-    pub created_at: Timestamp,
-    pub started_at: Option<Timestamp>,
-    pub finished_at: Option<Timestamp>,
-    pub seq: u64,
-}
-
-/// An open question, as shown.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[allow(missing_docs)] // The fields of `Waiting` and `Question`.
-pub struct WaitingView<'a> {
-    pub seq: u64,
-    pub prompt: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub schema: Option<&'a RawValue>,
-    pub since: Timestamp,
-    pub until: Timestamp,
-    pub hold: bool,
 }

@@ -2,7 +2,10 @@
 
 use std::io::Read as _;
 
-use heartline_execution::{Kind, Name, Span, Timestamp};
+use heartline_execution::{
+    Kind, Name, Span, Timestamp,
+    spec::{LABEL_KEY, is_label_key},
+};
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
@@ -20,7 +23,12 @@ use super::{
 /// How long a creation is repeated under its key while the server is overloaded or restarts.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// The variable that a W3C trace context goes from process to process by.
+pub(crate) const TRACEPARENT: &str = "TRACEPARENT";
+
 /// Create an execution for a runner to take.
+///
+/// It belongs to the W3C trace context in TRACEPARENT, where that is set.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Agent or workflow.
@@ -203,8 +211,13 @@ impl Request {
     ) -> Result<Answer, ClientError> {
         let key = key.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);
         let body = self.body();
+        let traceparent = std::env::var(TRACEPARENT).ok();
+        let traceparent = traceparent.filter(|text| text.bytes().all(|b| b.is_ascii_graphic()));
         let once = || {
-            let request = client.post("/v1/executions").header("Idempotency-Key", &key);
+            let mut request = client.post("/v1/executions").header("Idempotency-Key", &key);
+            if let Some(traceparent) = &traceparent {
+                request = request.header("traceparent", traceparent);
+            }
             request.body(body.clone()).send()
         };
         match once().await {
@@ -275,8 +288,8 @@ pub(crate) fn kind(text: &str) -> Result<Kind, String> {
 /// Reads `key=value`.
 pub(crate) fn label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((key, value)) if Name::new(key).is_ok() => Ok((key.to_owned(), value.to_owned())),
-        Some(_) | None => Err("a label is KEY=VALUE, the key of A-Z a-z 0-9 _ . : -".to_owned()),
+        Some((key, value)) if is_label_key(key) => Ok((key.to_owned(), value.to_owned())),
+        Some(_) | None => Err(format!("a label is KEY=VALUE, the key {LABEL_KEY}")),
     }
 }
 

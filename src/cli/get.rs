@@ -7,7 +7,7 @@ use super::{
     error::Error,
     exit::Exit,
     ls::tone,
-    output::{self, Format, Tone, away, now, paint},
+    output::{self, Format, Tone, attempt, away, now, paint},
     sanitise,
     wire::Execution,
 };
@@ -47,7 +47,7 @@ fn facts(execution: &Execution) -> Vec<(&'static str, String)> {
         ("name", execution.name.clone()),
         ("queue", execution.queue.clone()),
         ("phase", execution.phase.as_str().to_owned()),
-        ("attempt", format!("{}/{}", execution.attempt, execution.max_attempts)),
+        ("attempt", attempt(execution.attempt, execution.max_attempts)),
         ("created", format!("{} ({})", execution.created_at, away(execution.created_at, now))),
     ];
     let mut add = |label, value: Option<String>| facts.extend(value.map(|value| (label, value)));

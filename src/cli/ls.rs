@@ -6,7 +6,7 @@ use super::{
     Global,
     error::Error,
     exit::Exit,
-    output::{self, Format, Table, Tone, away, between, cell, now},
+    output::{self, Format, Table, Tone, attempt, away, between, cell, now},
     wire::{Execution, Listed},
 };
 
@@ -119,7 +119,7 @@ fn table(executions: &[Execution]) -> Table {
             cell(&execution.name),
             cell(&execution.queue),
             (execution.phase.as_str().to_owned(), tone(execution)),
-            cell(format!("{}/{}", execution.attempt, execution.max_attempts)),
+            cell(attempt(execution.attempt, execution.max_attempts)),
             cell(away(execution.created_at, now)),
             cell(took),
             cell(execution.reason.as_deref().unwrap_or("")),

@@ -15,6 +15,9 @@ mod events;
 mod example;
 mod exit;
 mod explain;
+#[cfg(test)]
+#[path = "../../clients/rust/src/fake.rs"]
+mod fake;
 mod follow;
 mod get;
 mod logs;

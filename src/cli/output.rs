@@ -204,6 +204,12 @@ pub(crate) fn away(at: Timestamp, now: Timestamp) -> String {
     if at >= now { format!("in {}", between(now, at)) } else { format!("{} ago", between(at, now)) }
 }
 
+/// Which attempt it is, and of how many: `2/3`. An attempt that parked or came back unused was none
+/// that failed, so there may be more of them than may fail; then the number alone.
+pub(crate) fn attempt(number: u32, most: u32) -> String {
+    if number > most { number.to_string() } else { format!("{number}/{most}") }
+}
+
 /// Reads a duration of the command line.
 pub(crate) fn span(text: &str) -> Result<Span, String> {
     text.parse::<Span>().map_err(|e| e.to_string())
@@ -220,6 +226,11 @@ mod tests {
         table.row([cell("aex_1"), cell("a\x1b[31mb")]);
         table.row([cell("w"), cell("é")]);
         assert_eq!(table.lines(), ["ID     NAME", "aex_1  a\\u{1b}[31mb", "w      é"]);
+    }
+
+    #[test]
+    fn an_attempt_is_never_one_of_fewer() {
+        assert_eq!([attempt(0, 1), attempt(2, 2), attempt(3, 2)], ["0/1", "2/2", "3"]);
     }
 
     #[test]

@@ -43,7 +43,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 ///
 /// The input comes as JSON on standard input. The environment has HEARTLINE_EXECUTION_ID,
 /// HEARTLINE_ATTEMPT, HEARTLINE_SERVER and, unless they are too large for that, HEARTLINE_INPUT
-/// and HEARTLINE_CHECKPOINT: the JSON of what the attempts before left.
+/// and HEARTLINE_CHECKPOINT: the JSON of what the attempts before left; TRACEPARENT where the
+/// execution was created with a W3C trace context.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The queue to serve; may be given several times.

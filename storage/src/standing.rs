@@ -13,7 +13,9 @@ use crate::{
     keys,
 };
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// Rows that know of no answer; still read.
+const WITHOUT_ANSWERS: u8 = 2;
 
 const QUEUED: u8 = 1;
 const LEASED: u8 = 2;
@@ -70,6 +72,7 @@ fn push_held(out: &mut Vec<u8>, held: &Held) {
         progress,
         cancel_undelivered,
         cancel_requested,
+        answered,
     } = held;
     let RunnerInfo { id, name, host, pid, version } = runner;
     out.extend_from_slice(&lease.0.to_be_bytes());
@@ -84,6 +87,7 @@ fn push_held(out: &mut Vec<u8>, held: &Held) {
         push_option(out, text.as_ref(), |out, text| push_text(out, text));
     }
     push_option(out, pid.as_ref(), |out, pid| out.extend_from_slice(&pid.to_be_bytes()));
+    push_option(out, answered.as_ref(), |out, seq| out.extend_from_slice(&seq.to_be_bytes()));
 }
 
 fn push_option<T>(out: &mut Vec<u8>, value: Option<&T>, push: impl FnOnce(&mut Vec<u8>, &T)) {
@@ -96,15 +100,15 @@ fn push_option<T>(out: &mut Vec<u8>, value: Option<&T>, push: impl FnOnce(&mut V
 /// The inverse of [`encode`], with the key it lies under.
 pub(crate) fn decode(key: &[u8], row: &[u8]) -> Result<Standing, String> {
     match row.split_first() {
-        Some((&VERSION, fields)) => {
-            standing(key, fields).ok_or_else(|| "the standing is malformed".to_owned())
+        Some((&version @ (WITHOUT_ANSWERS | VERSION), fields)) => {
+            standing(key, version, fields).ok_or_else(|| "the standing is malformed".to_owned())
         }
         Some((other, _)) => Err(format!("standing version {other} is not known")),
         None => Err("the standing is empty".to_owned()),
     }
 }
 
-fn standing(key: &[u8], row: &[u8]) -> Option<Standing> {
+fn standing(key: &[u8], version: u8, row: &[u8]) -> Option<Standing> {
     let (namespace, id): (Namespace, _) = keys::split_namespace(key)?;
     let mut fields = Fields(row);
     let phase = phase_from(fields.u8()?)?;
@@ -127,7 +131,7 @@ fn standing(key: &[u8], row: &[u8]) -> Option<Standing> {
                 let backing_off = flag(&mut fields)?;
                 Place::Queued { due: instant(&mut fields)?, backing_off }
             }
-            LEASED => Place::Leased(Box::new(held(&mut fields)?)),
+            LEASED => Place::Leased(Box::new(held(&mut fields, version)?)),
             PARKED => Place::Parked,
             OVER => Place::Over,
             _ => return None, // A code that no version wrote.
@@ -143,7 +147,7 @@ fn standing(key: &[u8], row: &[u8]) -> Option<Standing> {
     })
 }
 
-fn held(fields: &mut Fields<'_>) -> Option<Held> {
+fn held(fields: &mut Fields<'_>, row_version: u8) -> Option<Held> {
     let lease = LeaseId(u128::from_be_bytes(fields.array()?));
     let since = instant(fields)?;
     let alive_at = instant(fields)?;
@@ -157,6 +161,10 @@ fn held(fields: &mut Fields<'_>) -> Option<Held> {
     let (name, host, version) =
         (option(fields, text)?, option(fields, text)?, option(fields, text)?);
     let pid = option(fields, |fields| fields.array().map(u32::from_be_bytes))?;
+    let answered = match row_version {
+        WITHOUT_ANSWERS => None,
+        _ => option(fields, Fields::u64)?,
+    };
     let runner = RunnerInfo { id, name, host, pid, version };
     Some(Held {
         lease,
@@ -168,6 +176,7 @@ fn held(fields: &mut Fields<'_>) -> Option<Held> {
         progress,
         cancel_undelivered,
         cancel_requested,
+        answered,
     })
 }
 
@@ -271,23 +280,27 @@ mod tests {
         let spans = proptest::option::of(any::<u64>().prop_map(Span));
         let moments = [instants(), instants(), instants()];
         let held = (any::<u128>(), runners, moments, any::<u64>(), spans, any::<[bool; 2]>());
+        let answers = proptest::option::of(any::<u64>());
         prop_oneof![
             (instants(), any::<bool>())
                 .prop_map(|(due, backing_off)| Place::Queued { due, backing_off }),
-            held.prop_map(|(lease, runner, moments, heartbeat, progress, cancel)| {
-                let [since, alive_at, progressed_at] = moments;
-                Place::Leased(Box::new(Held {
-                    lease: LeaseId(lease),
-                    runner,
-                    since,
-                    alive_at,
-                    progressed_at,
-                    heartbeat: Span(heartbeat),
-                    progress,
-                    cancel_undelivered: cancel[0],
-                    cancel_requested: cancel[1],
-                }))
-            }),
+            (held, answers).prop_map(
+                |((lease, runner, moments, heartbeat, progress, cancel), answered)| {
+                    let [since, alive_at, progressed_at] = moments;
+                    Place::Leased(Box::new(Held {
+                        lease: LeaseId(lease),
+                        runner,
+                        since,
+                        alive_at,
+                        progressed_at,
+                        heartbeat: Span(heartbeat),
+                        progress,
+                        cancel_undelivered: cancel[0],
+                        cancel_requested: cancel[1],
+                        answered,
+                    }))
+                }
+            ),
             Just(Place::Parked),
             Just(Place::Over),
         ]
@@ -316,6 +329,29 @@ mod tests {
             let key = keys::execution(&standing.namespace, id);
             let mut row = Vec::new();
             encode(&mut row, &standing);
+            prop_assert_eq!(decode(&key, &row), Ok(standing));
+        }
+
+        #[test]
+        fn a_row_from_before_there_were_answers_is_read(place in places(), attempt in any::<u32>()) {
+            let place = match place {
+                Place::Leased(held) => Place::Leased(Box::new(Held { answered: None, ..*held })),
+                other => other,
+            };
+            let id = ExecutionId::new(Kind::Agent, 1);
+            let namespace = Name::default_namespace();
+            let key = keys::execution(&namespace, id);
+            let standing = Standing {
+                id, namespace, queue: Name::default_queue(Kind::Agent), priority: 0,
+                concurrency_key: None, phase: Phase::InProgress, reason: None, attempt,
+                created_at: Timestamp(0), place, deadlines: Vec::new(),
+            };
+            let mut row = Vec::new();
+            encode(&mut row, &standing);
+            row[0] = WITHOUT_ANSWERS;
+            if standing.held().is_some() {
+                row.pop(); // That there is none.
+            }
             prop_assert_eq!(decode(&key, &row), Ok(standing));
         }
 

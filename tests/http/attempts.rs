@@ -102,3 +102,37 @@ async fn details_are_bounded_by_themselves_and_by_the_bound_of_an_event() {
     let beat = json!({"lease": held["lease"], "progress": {"details": of(4_097)}});
     assert_eq!(raw::post(server.address, &path, &beat).await.status, 413);
 }
+
+#[tokio::test]
+async fn an_answer_comes_with_every_heartbeat_until_its_runner_knows_it() {
+    let server = Server::start();
+    let (id, lease) = server.started().await;
+    let path = format!("/v1/executions/{id}");
+    let beat = async |more: Value| {
+        let mut body = more;
+        body["lease"] = json!(lease);
+        server.post(&format!("{path}/heartbeat"), &body, 200).await["resumed"].clone()
+    };
+    let ask = async |batch: u64| {
+        let body = json!({"lease": lease, "batch": batch, "prompt": "?"});
+        server.post(&format!("{path}/wait"), &body, 200).await;
+    };
+    let answer = async |input: Value| {
+        server.post(&format!("{path}/resume"), &json!({"input": input}), 200).await;
+    };
+    ask(1).await;
+    assert_eq!(beat(json!({})).await, Value::Null, "nobody has answered");
+    answer(json!({"go": "on"})).await;
+    let first = json!({"seq": 4, "input": {"go": "on"}});
+    // The reply may have been lost: it is told again, whatever else is said.
+    assert_eq!(beat(json!({})).await, first);
+    assert_eq!(beat(json!({"progress": {"fraction": 0.5}})).await, first);
+    server.say(&id, &lease, "on").await;
+    assert_eq!(beat(json!({"knows": 3})).await, first);
+    assert_eq!(beat(json!({"knows": 4})).await, Value::Null);
+    assert_eq!(beat(json!({"knows": 4, "progress": {"fraction": 0.6}})).await, Value::Null);
+    ask(2).await;
+    assert_eq!(beat(json!({})).await, Value::Null, "another question stands");
+    answer(json!("yes")).await;
+    assert_eq!(beat(json!({"knows": 4})).await["input"], "yes");
+}

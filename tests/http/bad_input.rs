@@ -194,6 +194,12 @@ fn creations() -> Vec<Case> {
             "/labels/a b",
             "label key",
         ),
+        create(r#"{"kind":"agent","name":"n","labels":{"a:b":"v"}}"#).gives(
+            422,
+            "invalid",
+            "/labels/a:b",
+            "label key",
+        ),
         create(r#"{"kind":"agent","name":"n","labels":{"a":1}}"#).gives(
             422,
             "invalid",

@@ -43,15 +43,6 @@ fn ids(view: &Value, list: &str, field: &str) -> Vec<String> {
     list.iter().map(|one| one[field].as_str().expect("a name").to_owned()).collect()
 }
 
-/// Asks until `wanted` is true of what is served.
-async fn until(server: &Server, path: &str, wanted: impl Fn(&Value) -> bool) {
-    let began = Instant::now();
-    while !wanted(&server.get(path).await) {
-        assert!(began.elapsed() < BOUND, "{path} never came to it");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 #[tokio::test]
 async fn a_lost_runner_is_told_from_none_while_it_is_remembered() {
     let server = server(LONG);
@@ -61,7 +52,7 @@ async fn a_lost_runner_is_told_from_none_while_it_is_remembered() {
     polls(&server, "p", "gone").await;
     assert_eq!(ids(&server.get("/v1/runners").await, "runners", "id"), ["gone"]);
     assert!(ids(&server.get("/v1/queues").await, "queues", "queue").contains(&"p".to_owned()));
-    until(&server, "/v1/runners", |view| view["runners"][0]["status"] == "lost").await;
+    server.until("/v1/runners", |view| view["runners"][0]["status"] == "lost").await;
     let (lost, told) = verdict(&server, "p").await;
     assert_eq!(lost, "all_lost", "{told}");
     assert!(told.contains("The only runner of queue 'p' is lost: gone was last seen"), "{told}");
@@ -72,8 +63,8 @@ async fn a_lost_runner_is_told_from_none_while_it_is_remembered() {
 async fn a_runner_that_asks_no_more_and_holds_nothing_is_forgotten_with_its_queue() {
     let server = server(SHORT);
     polls(&server, "one-off", "gone").await;
-    until(&server, "/v1/runners", |view| ids(view, "runners", "id").is_empty()).await;
-    until(&server, "/v1/queues", |view| ids(view, "queues", "queue").is_empty()).await;
+    server.until("/v1/runners", |view| ids(view, "runners", "id").is_empty()).await;
+    server.until("/v1/queues", |view| ids(view, "queues", "queue").is_empty()).await;
     for path in ["/v1/runners/gone", "/v1/queues/one-off"] {
         assert_eq!(raw::get(server.address, path).await.status, 404, "{path}");
     }
@@ -128,5 +119,5 @@ async fn a_runner_that_holds_something_is_remembered_however_long_it_does_not_as
     server.create(json!({"timeouts": {"heartbeat": "10m"}})).await;
     server.claim("agents").await;
     polls(&server, "one-off", "gone").await;
-    until(&server, "/v1/runners", |view| ids(view, "runners", "id") == ["runner-1"]).await;
+    server.until("/v1/runners", |view| ids(view, "runners", "id") == ["runner-1"]).await;
 }

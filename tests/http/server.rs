@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use heartline_actors::Hooks;
@@ -119,6 +119,19 @@ impl Server {
         let answer = raw::get(self.address, path).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
         answer.json()
+    }
+
+    /// Waits until what `GET` says is as it is `wanted`.
+    pub(crate) async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let now = self.get(path).await;
+            if wanted(&now) {
+                return now;
+            }
+            assert!(began.elapsed() < BOUND, "{path} never came to it: {now}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// `POST`, expecting `status`.

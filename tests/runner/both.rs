@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::{
+    raw,
     server::Server,
     worker::{Transport, Worker},
 };
@@ -33,6 +34,7 @@ over_both! {
     one_that_beats_and_does_nothing_is_noticed
     a_repeat_is_a_sign_of_life
     to_know_of_a_cancellation_is_no_progress
+    the_trace_that_it_belongs_to_is_handed_on
     bad_input_changes_nothing
 }
 
@@ -85,6 +87,7 @@ async fn work_is_done_and_every_call_is_answered_after_its_commit(transport: Tra
     assert_eq!(lease.whole["execution"]["input"], json!({"n": 1}));
     assert_eq!(lease.whole["heartbeat"], "30s");
     assert_eq!(lease.whole["checkpoint"], Value::Null);
+    assert_eq!(lease.whole["traceparent"], Value::Null);
     assert!(lease.whole["execution"]["state"].is_object());
     assert_eq!(worker.post(&lease, 1, &["a", "b"]).await, Ok(4));
     assert_eq!(server.seq(&id).await, 4);
@@ -195,9 +198,14 @@ async fn a_question_is_asked_and_its_answer_comes_back(transport: Transport) {
     server.post(&path, &json!({"input": {"no": 1}}), 422).await;
     server.post(&path, &json!({"input": {"approved": true}}), 200).await;
     assert_eq!(worker.answered(&lease).await, json!({"approved": true}));
-    // A repeat of the question asks nothing, even where its answer has come since.
+    // A repeat of the question asks nothing, even where its answer has come since: that is told.
     assert_eq!(worker.call("wait", &lease, question).await, asked);
     assert_eq!(phase(&server, &id).await, "in_progress");
+    assert_eq!(worker.answered(&lease).await, json!({"approved": true}));
+    let another = json!({"batch": 2, "prompt": "And now?"});
+    worker.call("wait", &lease, another).await.unwrap();
+    server.post(&path, &json!({}), 200).await;
+    assert_eq!(worker.answered(&lease).await, Value::Null, "an answer without anything in it");
     worker.call("complete", &lease, json!({})).await.unwrap();
 }
 
@@ -272,16 +280,15 @@ async fn one_that_beats_and_does_nothing_is_noticed(transport: Transport) {
 
 async fn a_repeat_is_a_sign_of_life(transport: Transport) {
     let server = Server::start();
-    let id = server.create(json!({"timeouts": {"heartbeat": "600ms"}})).await;
+    let id = server.create(json!({})).await;
     let mut worker = Worker::start(&server, transport, ME, 1).await;
     let lease = worker.lease().await;
     let seq = worker.post(&lease, 1, &["a"]).await;
-    let began = std::time::Instant::now();
-    while began.elapsed() < Duration::from_millis(1_500) {
-        assert_eq!(worker.post(&lease, 1, &["a"]).await, seq);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    assert_eq!(phase(&server, &id).await, "in_progress");
+    let explain = format!("/v1/executions/{id}/explain");
+    let before = server.get(&explain).await;
+    assert_eq!(worker.post(&lease, 1, &["a"]).await, seq);
+    let after = server.get(&explain).await;
+    assert!(after["alive_at"].as_str() > before["alive_at"].as_str(), "{before} {after}");
 }
 
 async fn to_know_of_a_cancellation_is_no_progress(transport: Transport) {
@@ -298,6 +305,26 @@ async fn to_know_of_a_cancellation_is_no_progress(transport: Transport) {
     let after = server.get(&explain).await;
     assert_eq!(after["progressed_at"], before["progressed_at"]);
     assert!(after["alive_at"].as_str() > before["alive_at"].as_str(), "{before} {after}");
+}
+
+async fn the_trace_that_it_belongs_to_is_handed_on(transport: Transport) {
+    let server = Server::start();
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let body = json!({"kind": "agent", "name": "traced", "retry": {"max_attempts": 2, "initial_backoff": "10ms"}});
+    let headers = [raw::JSON, &format!("traceparent: {trace}")];
+    let request = raw::request(
+        server.address,
+        "POST",
+        "/v1/executions",
+        &headers,
+        body.to_string().as_bytes(),
+    );
+    assert_eq!(raw::send(server.address, &request).await.status, 201);
+    let mut worker = Worker::start(&server, transport, ME, 1).await;
+    let first = worker.lease().await;
+    assert_eq!(first.whole["traceparent"], trace);
+    worker.call("fail", &first, json!({"error": {"code": "x", "message": "x"}})).await.unwrap();
+    assert_eq!(worker.lease().await.whole["traceparent"], trace);
 }
 
 async fn bad_input_changes_nothing(transport: Transport) {

@@ -116,6 +116,14 @@ async fn two_processes_with_one_id_are_told_and_the_first_goes_on() {
     first.say(complete).await;
     assert_eq!(first.answer(&json!(1)).await["op"], "ack");
 
+    // A session is one's own.
+    let mut thief = Socket::open(&server).await;
+    let register = json!({"op": "register", "id": 1, "runner": {"id": "s"}, "queues": ["q"], "slots": 2, "session": session});
+    thief.say(register).await;
+    let error = thief.answer(&json!(1)).await;
+    assert_eq!(error["problem"]["errors"][0]["pointer"], "/session", "{error}");
+    assert_eq!(thief.closed().await, 4400);
+
     // The same process over a newer socket takes its own place.
     let mut newer = Socket::open(&server).await;
     let register = json!({"op": "register", "runner": {"id": "r"}, "queues": ["q"], "slots": 2, "session": session});

@@ -1,32 +1,18 @@
 //! What is said of who could take work, and that nobody is counted who will not.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{
-    server::{BOUND, Server},
-    socket::Socket,
-};
+use crate::{server::Server, socket::Socket};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3600);
 
-async fn queue(server: &Server, queue: &str) -> Value {
-    server.get(&format!("/v1/queues/{queue}")).await
-}
-
 /// Waits until the verdict of a queue is this one; the queue as it is then.
 async fn until(server: &Server, of: &str, verdict: &str) -> Value {
-    let began = Instant::now();
-    loop {
-        let view = queue(server, of).await;
-        if view["dispatch"]["verdict"] == verdict {
-            return view;
-        }
-        assert!(began.elapsed() < BOUND, "never {verdict}: {view}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let is = |queue: &Value| queue["dispatch"]["verdict"] == verdict;
+    server.until(&format!("/v1/queues/{of}"), is).await
 }
 
 fn message(queue: &Value) -> &str {
@@ -46,11 +32,7 @@ async fn a_runner_whose_socket_is_gone_is_counted_for_nothing() {
     assert_eq!((&gone["runners_live"], &gone["dispatch"]["slots_free"]), (&json!(0), &json!(0)));
     assert!(message(&gone).contains("its connection is closed"), "{gone}");
     // It has its grace to come back; then it is lost, long before its silence says so.
-    let began = Instant::now();
-    while server.get("/v1/runners/r").await["status"] != "lost" {
-        assert!(began.elapsed() < BOUND, "it is not lost");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    server.until("/v1/runners/r", |runner| runner["status"] == "lost").await;
     let mut again = Socket::open(&server).await;
     let register = json!({
         "op": "register", "runner": {"id": "r"}, "queues": ["q"], "slots": 2, "session": session
@@ -94,20 +76,10 @@ async fn a_queue_that_its_runner_has_left_is_told_from_one_that_never_had_any() 
             again.say(json!({"op": "drain", "id": 1})).await;
             assert_eq!(again.closed().await, 1000);
         }
-        let began = Instant::now();
-        loop {
-            let body = json!({"kind": "agent", "name": "probe", "queue": queue});
-            let created = server.post("/v1/executions", &body, 201).await;
-            let (verdict, told) =
-                (&created["dispatch"]["verdict"], created["dispatch"]["message"].as_str());
-            if *verdict == "all_lost" {
-                let told = told.expect("a message");
-                assert!(told.contains("for work: the last one left"), "{told}");
-                break;
-            }
-            assert!(began.elapsed() < BOUND, "{created}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        // A queue with nothing in it that nobody asks is none.
+        server.create(json!({"queue": queue})).await;
+        let gone = until(&server, queue, "all_lost").await;
+        assert!(message(&gone).contains("for work: the last one left"), "{gone}");
     }
 }
 

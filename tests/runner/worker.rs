@@ -153,8 +153,11 @@ impl<'a> Worker<'a> {
                 };
                 socket.find(own).await["input"].take()
             }
-            None => self.server.get(&format!("/v1/executions/{}", lease.execution)).await["answer"]
-                .take(),
+            None => {
+                let path = format!("/v1/executions/{}/heartbeat", lease.execution);
+                let told = self.server.post(&path, &json!({"lease": lease.lease}), 200).await;
+                told["resumed"]["input"].clone()
+            }
         }
     }
 }

@@ -3,7 +3,10 @@
 
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
-use heartline_actors::{board::Pulse, feed::Feed};
+use heartline_actors::{
+    board::{Beaten, Pulse},
+    feed::Feed,
+};
 use heartline_execution::{
     Command, Decision, Event, EventBody, ExecutionId, Namespace, Rejection, Reply, Span, State,
     decide::{Context, decide},
@@ -48,7 +51,7 @@ impl Server {
             Command::Create(_) => self.create(env, ask),
             Command::Heartbeat { lease } if !ask.detached => {
                 match self.beat(env, &ask.namespace, ask.id, *lease) {
-                    Some((_, cancel_requested)) => {
+                    Some(Beaten { cancel_requested, .. }) => {
                         env.coverage.moment("heartbeat without an event");
                         let reply = Reply::Done { seq: 0, cancel_requested };
                         env.answer(ask.asker, Ok(reply));

@@ -579,25 +579,10 @@ impl Known {
 /// The lease that a command shows.
 pub(crate) fn lease_of(command: &Command) -> Option<LeaseId> {
     match command {
-        Command::PostEvents { lease, .. }
-        | Command::Heartbeat { lease }
-        | Command::ReportProgress { lease, .. }
-        | Command::Complete { lease, .. }
-        | Command::Fail { lease, .. }
-        | Command::Wait { lease, .. }
-        | Command::AcknowledgeCancel { lease }
-        | Command::ConfirmCancelled { lease }
-        | Command::DisconnectRunner { lease, .. }
-        | Command::ReturnRunner { lease }
+        Command::DisconnectRunner { lease, .. }
         | Command::LoseRunner { lease, .. }
         | Command::Release { lease } => Some(*lease),
-        Command::Create(_)
-        | Command::Claim { .. }
-        | Command::Resume { .. }
-        | Command::RequestCancel { .. }
-        | Command::Update { .. }
-        | Command::TimeOut { .. }
-        | Command::GiveUp { .. } => None,
+        said => said.speaker(),
     }
 }
 

@@ -10,12 +10,11 @@ use std::{
 };
 
 use heartline_actors::{
-    board::{Board, Pulse, Stirred},
+    board::{Beaten, Board, Pulse, Stirred},
     feed::{Feed, FeedLimits, Feeds},
 };
 use heartline_execution::{
     Command, ExecutionId, LeaseId, Namespace, Phase, Rejection, Reply, Span, Standing, State,
-    Timestamp,
 };
 use heartline_storage::{Append, ExecutionStore, Idempotency, Refusal};
 
@@ -520,7 +519,7 @@ impl Server {
         namespace: &Namespace,
         id: ExecutionId,
         lease: LeaseId,
-    ) -> Option<(Timestamp, bool)> {
+    ) -> Option<Beaten> {
         let beaten = self.board.beat(namespace, id, lease, env.now);
         if beaten.is_some() {
             env.checks.heard(id, lease, env.now, false);

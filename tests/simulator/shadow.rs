@@ -14,6 +14,8 @@ pub(crate) struct Tenure {
     alive: Timestamp,
     progressed: Timestamp,
     gone_until: Option<Timestamp>,
+    /// The seq of the answer to its last question.
+    answered: Option<u64>,
 }
 
 /// What the checkers know of one execution.
@@ -101,6 +103,7 @@ impl Shadow {
                     alive: at,
                     progressed: at,
                     gone_until: None,
+                    answered: None,
                 });
             }
             "execution.waiting" => {
@@ -112,6 +115,8 @@ impl Shadow {
                 self.asked_seq = event["seq"].as_u64().ok_or("no seq")?;
                 if data["hold"] != true {
                     self.tenure = None;
+                } else if let Some(tenure) = &mut self.tenure {
+                    tenure.answered = None;
                 }
             }
             "execution.resumed" => {
@@ -126,6 +131,7 @@ impl Shadow {
                     let tenure = self.tenure.as_mut().ok_or("resumed without a lease")?;
                     tenure.clock_from = tenure.clock_from.plus(at.since(since));
                     tenure.progressed = at;
+                    tenure.answered = event["seq"].as_u64();
                 }
             }
             "execution.runner_disconnected" => {
@@ -253,6 +259,7 @@ impl Shadow {
                     && tenure.progressed >= held.progressed_at
                     && held.cancel_requested == self.cancel.is_some()
                     && held.cancel_undelivered == (self.cancel.is_some() && !self.cancel_told)
+                    && held.answered == tenure.answered
             }),
             Place::Parked => self.phase == Some(Phase::Waiting) && self.tenure.is_none(),
             Place::Over => self.is_over(),

@@ -348,6 +348,8 @@ described! {
         heartbeat: String,
         /// What the attempts before left; null when they left nothing.
         checkpoint: Option<Checkpoint>,
+        /// W3C trace context that came with the creation, to go on with; null when none did.
+        traceparent: Option<String>,
     }
 
     /// The operation of this id is done; where it wrote, its end is durable at `seq`.

@@ -235,6 +235,10 @@ impl From<Error> for Problem {
             Error::Interrupted => later(Code::Interrupted, RETRY_SOON),
             Error::Corrupt(_) => Self::new(Code::Corrupt, detail),
             Error::RunnerConnected(_) => Self::new(Code::RunnerConnected, detail),
+            Error::ForeignSession => {
+                let message = "is that of another runner; register without one";
+                Self::at(Code::Invalid, "/session", message)
+            }
             Error::ShuttingDown => later(Code::ShuttingDown, RETRY_SOON),
         }
     }

@@ -5,7 +5,7 @@ use heartline_actors::Granted;
 
 /// Appends the members of a lease, without the braces around them.
 pub(crate) fn write(out: &mut BytesMut, granted: &Granted) {
-    let Granted { execution, attempt, lease, heartbeat, checkpoint, .. } = granted;
+    let Granted { id: _, execution, attempt, lease, heartbeat, checkpoint, traceparent } = granted;
     out.reserve(execution.len() + 160);
     out.put_slice(b"\"execution\":");
     out.put_slice(execution);
@@ -14,5 +14,12 @@ pub(crate) fn write(out: &mut BytesMut, granted: &Granted) {
     );
     out.put_slice(plain.as_bytes());
     // Only maps with keys that are not strings fail, and there are none.
-    serde_json::to_writer(out.writer(), checkpoint).expect("a checkpoint is plain JSON");
+    serde_json::to_writer(&mut out.writer(), checkpoint).expect("a checkpoint is plain JSON");
+    match traceparent {
+        // Hexadecimal digits and hyphens.
+        Some(traceparent) => {
+            out.put_slice(format!(",\"traceparent\":\"{traceparent}\"").as_bytes())
+        }
+        None => out.put_slice(b",\"traceparent\":null"),
+    }
 }

@@ -336,6 +336,17 @@ described! {
         /// The next one must come before.
         #[schema(format = DateTime)]
         deadline: String,
+        /// The answer to the runner's question, in every reply until a heartbeat says that the
+        /// runner `knows` it, the lease ends, or another question is asked; absent otherwise.
+        resumed: Option<Answered>,
+    }
+
+    /// What a person answered.
+    Answered {
+        /// The seq of its `execution.resumed`.
+        seq: u64,
+        /// The answer; null where it has none.
+        input: Value,
     }
 
     /// A granted lease.
@@ -348,6 +359,8 @@ described! {
         heartbeat: String,
         /// What the attempts before left; null where they left nothing.
         checkpoint: Option<Checkpoint>,
+        /// W3C trace context that came with the creation, to go on with; null where none did.
+        traceparent: Option<String>,
     }
 
     /// What the attempts before left for the one that begins.

@@ -10,8 +10,9 @@ use tokio::sync::oneshot;
 
 use super::{Handle, Parts};
 use crate::{
-    board::QueueKey,
+    board::{Beaten, QueueKey},
     core::Core,
+    finder::resumed,
     queues,
     queues::{Alive, Ask, Delivery},
     session::{Registration, RunnerSession},
@@ -48,7 +49,7 @@ impl Handle {
         let core = &self.0.core;
         let Claim { queue, runner, slots, wait, alive } = claim;
         let known = core.runners().polls(namespace, &queue, &runner, slots, core.now());
-        known.map_err(Error::from)?;
+        known?;
         let _poll =
             Poll { core, namespace, queue: queue.clone(), runner: runner.id.clone(), slots };
         let key = (namespace.clone(), queue);
@@ -107,7 +108,9 @@ impl Handle {
         RunnerSession::open(place, namespace, registration).await
     }
 
-    /// A sign of life, and progress where there is some.
+    /// A sign of life, and progress where there is some. The last answer to the runner's question
+    /// comes with the reply, unless it `knows` the answers up to its seq; again and again, since a
+    /// reply may be lost.
     ///
     /// # Errors
     /// [`LeaseSuperseded`](heartline_execution::Rejection::LeaseSuperseded) for a lease that is
@@ -118,25 +121,38 @@ impl Handle {
         id: ExecutionId,
         lease: LeaseId,
         progress: Option<Progress>,
+        knows: u64,
     ) -> Result<Beat, Error> {
         self.ready()?;
         let core = &self.0.core;
-        let beat = |(deadline, cancel_requested)| Beat { cancel_requested, deadline };
-        if progress.is_none()
-            && let Some(beaten) = core.board().beat(namespace, id, lease, core.now())
-        {
-            return Ok(beat(beaten));
-        }
-        let command = match progress {
-            None => Command::Heartbeat { lease },
-            Some(progress) => Command::ReportProgress { lease, progress },
+        let beat = || core.board().beat(namespace, id, lease, core.now());
+        let beaten = if progress.is_none() { beat() } else { None };
+        let beaten = match beaten {
+            Some(beaten) => beaten,
+            None => {
+                let command = match progress {
+                    None => Command::Heartbeat { lease },
+                    Some(progress) => Command::ReportProgress { lease, progress },
+                };
+                let reply = self.command(namespace, id, command).await?;
+                let Reply::Done { cancel_requested, .. } = reply else {
+                    return Err(Error::Interrupted);
+                };
+                // Its lease may have ended meanwhile.
+                let over = Beaten { deadline: core.now(), cancel_requested, answered: None };
+                Beaten { cancel_requested, ..beat().unwrap_or(over) }
+            }
         };
-        let reply = self.command(namespace, id, command).await?;
-        let Reply::Done { cancel_requested, .. } = reply else {
-            return Err(Error::Interrupted);
+        let Beaten { deadline, cancel_requested, answered } = beaten;
+        let resumed = match answered.filter(|seq| *seq > knows) {
+            None => None,
+            Some(seq) => resumed(core, namespace, id, seq).await.unwrap_or_else(|error| {
+                // It was heard all the same, and the next one asks again.
+                tracing::warn!(execution = %id, %error, "an answer cannot be read");
+                None
+            }),
         };
-        let deadline = core.board().beat(namespace, id, lease, core.now()).map(|(at, _)| at);
-        Ok(Beat { cancel_requested, deadline: deadline.unwrap_or_else(|| core.now()) })
+        Ok(Beat { cancel_requested, deadline, resumed })
     }
 }
 

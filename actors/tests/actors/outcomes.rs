@@ -108,7 +108,7 @@ fn an_execution_is_not_there_for_another_namespace() {
         assert!(matches!(subscribed.map(|s| s.head), Err(Error::NotFound)));
         let read = handle.events(&other, id, 0, 10, false).await.map(|page| page.head);
         assert!(matches!(read, Err(Error::NotFound)), "{read:?}");
-        let beat = handle.heartbeat(&other, id, lease, None).await;
+        let beat = handle.heartbeat(&other, id, lease, None, 0).await;
         assert!(matches!(beat, Err(Error::NotFound)), "{beat:?}");
         let done = handle.command(&other, id, Command::Complete { lease, output: None }).await;
         assert!(matches!(done, Err(Error::NotFound)), "{done:?}");
@@ -149,7 +149,7 @@ fn the_last_progress_report_comes_before_the_timeout_that_ends_the_attempt() {
         let mut watcher = subscribe(&handle, id).await;
         for fraction in [0.1, 0.2, 0.3] {
             let progress = Progress { fraction: Some(fraction), message: None, details: None };
-            handle.heartbeat(&ns(), id, lease, Some(progress)).await.expect("heard");
+            handle.heartbeat(&ns(), id, lease, Some(progress), 0).await.expect("heard");
         }
         let seen = to_the_end(&mut watcher).await;
         let expected = [

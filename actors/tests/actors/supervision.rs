@@ -108,12 +108,12 @@ fn heartbeats_keep_a_lease_without_touching_the_log() {
         let granted = claim(&handle, "q", "r1").await;
         let until = handle.now().plus(Span::millis(900));
         while handle.now() < until {
-            let beat = handle.heartbeat(&ns(), id, granted.lease, None).await.expect("alive");
+            let beat = handle.heartbeat(&ns(), id, granted.lease, None, 0).await.expect("alive");
             assert!(!beat.cancel_requested);
         }
         let view = handle.view(&ns(), id).await.expect("there");
         assert_eq!((view.seq, view.phase), (2, Phase::InProgress));
-        let stale = handle.heartbeat(&ns(), id, LeaseId(1), None).await;
+        let stale = handle.heartbeat(&ns(), id, LeaseId(1), None, 0).await;
         assert!(matches!(stale, Err(Error::Rejected(Rejection::LeaseSuperseded { .. }))));
     });
 }
@@ -130,7 +130,7 @@ fn the_last_progress_report_is_never_lost_and_none_comes_more_often_than_the_int
                 message: None,
                 details: None,
             };
-            handle.heartbeat(&ns(), id, granted.lease, Some(progress)).await.expect("alive");
+            handle.heartbeat(&ns(), id, granted.lease, Some(progress), 0).await.expect("alive");
         }
         let last = |event: &Value| event["data"]["fraction"] == 1.0;
         let seen = follow(&mut watcher, last).await;
@@ -393,7 +393,7 @@ fn cancellation_is_requested_delivered_acknowledged_and_forced_when_it_is_not() 
         let mut watcher = subscribe(&handle, orderly).await;
         handle.command(&ns(), orderly, cancel(Span::secs(20))).await.expect("requested");
         assert!(
-            handle.heartbeat(&ns(), orderly, lease, None).await.expect("alive").cancel_requested
+            handle.heartbeat(&ns(), orderly, lease, None, 0).await.expect("alive").cancel_requested
         );
         handle
             .command(&ns(), orderly, Command::ConfirmCancelled { lease })
@@ -429,7 +429,7 @@ fn explain_names_the_cause() {
         assert_eq!(cause(id).await, "running");
         let (claimed, progressed) = heard().await.expect("a runner holds it");
         assert_eq!(claimed, progressed);
-        handle.heartbeat(&ns(), id, lease, None).await.expect("it goes on");
+        handle.heartbeat(&ns(), id, lease, None, 0).await.expect("it goes on");
         let (alive, still) = heard().await.expect("a runner holds it");
         assert!(alive > claimed && still == progressed, "{claimed} {alive} {progressed} {still}");
         let next = create(&handle, spec("q")).await;
@@ -475,12 +475,12 @@ fn the_same_progress_again_is_progress_and_mere_beats_are_not() {
         for _ in 0..6 {
             // Longer than the least time between two progress events: each is looked at by itself.
             tokio::time::sleep(Span::millis(300).to_std()).await;
-            let beat = handle.heartbeat(&ns(), id, lease, Some(progress.clone())).await;
+            let beat = handle.heartbeat(&ns(), id, lease, Some(progress.clone()), 0).await;
             beat.expect("it goes on");
         }
         let reason = eventually(async || {
             tokio::time::sleep(Span::millis(50).to_std()).await;
-            drop(handle.heartbeat(&ns(), id, lease, None).await);
+            drop(handle.heartbeat(&ns(), id, lease, None, 0).await);
             let view = handle.view(&ns(), id).await.expect("a view");
             let execution: Value = serde_json::from_slice(&view.execution).expect("JSON");
             execution["reason"].as_str().map(str::to_owned)

@@ -31,6 +31,7 @@ const PAGE: &str = "100";
 pub struct NewExecution {
     body: Map<String, Value>,
     key: Option<String>,
+    traceparent: Option<String>,
 }
 
 impl NewExecution {
@@ -39,7 +40,7 @@ impl NewExecution {
         let mut body = Map::new();
         body.insert("kind".to_owned(), kind.as_str().into());
         body.insert("name".to_owned(), name.into());
-        Self { body, key: None }
+        Self { body, key: None, traceparent: None }
     }
 
     /// An agent.
@@ -118,6 +119,14 @@ impl NewExecution {
         self.key = Some(key.to_owned());
         self
     }
+
+    /// The W3C trace context that it belongs to, handed to whoever runs it. One that is not well
+    /// formed is left out by the server.
+    #[must_use]
+    pub fn traceparent(mut self, traceparent: &str) -> Self {
+        self.traceparent = Some(traceparent.to_owned());
+        self
+    }
 }
 
 /// Which executions are listed; by default all.
@@ -171,7 +180,10 @@ impl Client {
         let body = Value::Object(new.body.clone()).to_string();
         let patience = std::time::Duration::from_secs(30);
         let call = || {
-            let call = self.post("/v1/executions").header("Idempotency-Key", &key);
+            let mut call = self.post("/v1/executions").header("Idempotency-Key", &key);
+            if let Some(traceparent) = &new.traceparent {
+                call = call.header("traceparent", traceparent);
+            }
             call.body(body.clone()).json()
         };
         crate::client::persist(patience, call, |_, _| {}).await

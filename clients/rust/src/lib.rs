@@ -14,6 +14,8 @@ pub mod backoff;
 mod calls;
 mod client;
 mod error;
+#[cfg(test)]
+mod fake;
 mod problem;
 pub mod runner;
 pub mod socket;

@@ -193,6 +193,9 @@ pub struct Granted {
     /// What the attempt before left.
     #[serde(default)]
     pub checkpoint: Option<Checkpoint>,
+    /// The W3C trace context that it was created in.
+    #[serde(default)]
+    pub traceparent: Option<String>,
 }
 
 /// What an earlier attempt left for the next one to go on from.
@@ -225,6 +228,19 @@ pub struct Done {
     /// Somebody wants it to stop.
     #[serde(default)]
     pub cancel_requested: bool,
+    /// The answer to its question, with a heartbeat that did not know it.
+    #[serde(default)]
+    pub resumed: Option<Answered>,
+}
+
+/// What a person answered.
+#[derive(Debug, Deserialize)]
+pub struct Answered {
+    /// The seq of its `execution.resumed`.
+    pub seq: u64,
+    /// The answer; `None` where it has none.
+    #[serde(default)]
+    pub input: Option<Box<RawValue>>,
 }
 
 /// One entry of the log.

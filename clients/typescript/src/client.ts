@@ -71,10 +71,15 @@ export class Client {
   /**
    * Creates an execution; the reply also says who could take it now. It is sent under an
    * idempotency key, so a repeat after a lost answer finds the first one. The same `key` and body
-   * give the same execution, also tomorrow; with another body it is refused (422).
+   * give the same execution, also tomorrow; with another body it is refused (422). `traceparent`
+   * is the W3C trace context that it belongs to, handed to whoever runs it.
    */
-  async create(body: Create, options: CallOptions & { key?: string } = {}): Promise<Created> {
-    const headers = { "idempotency-key": options.key ?? randomKey() };
+  async create(
+    body: Create,
+    options: CallOptions & { key?: string; traceparent?: string } = {},
+  ): Promise<Created> {
+    const headers: Record<string, string> = { "idempotency-key": options.key ?? randomKey() };
+    if (options.traceparent !== undefined) headers.traceparent = options.traceparent;
     return this.#ask("POST", "/v1/executions", options, { body, headers, repeatable: true });
   }
 

@@ -150,8 +150,9 @@ export class Lost extends ConnectionError {
   }
 }
 
-/** Whether coming back later could go better. */
+/** Whether coming back later could go better. What is damaged in the store stays so. */
 export function mayPass(error: HeartlineError): boolean {
+  if (error.code === "corrupt") return false;
   const status = error instanceof Lost ? (error.refused ?? 0) : error.status;
   return [0, 408, 429].includes(status) || status >= 500;
 }

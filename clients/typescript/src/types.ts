@@ -35,6 +35,9 @@ export type {
 /** Where the log ends after what was asked, and whether a cancellation is under way. */
 export type Done = http.Done;
 
+/** As above, and the answer to the runner's question where it did not know it. */
+export type Beat = http.Beat;
+
 /** Which executions a list is of: all that is named must match. */
 export type Filter = {
   [Name in keyof frames.Filter]?: Exclude<frames.Filter[Name], null> | undefined;

@@ -129,20 +129,23 @@ async function* connections(
     };
     signal?.addEventListener("abort", abort, { once: true });
     let atLeastMs = 0;
+    let [got, subscribedAt] = [false, Number.POSITIVE_INFINITY];
     try {
       for await (const frame of frames) {
         if (frame.op === "hello") greet?.(frames);
         if (frame.op === "reconnect") atLeastMs = milliseconds(frame.after, 0);
         if (frame.op === "error") throw HeartlineError.of(frame.problem);
-        // Something came of it: the server is up and serves this.
-        if (frame.op === "subscribed") backoff.reset();
+        if (frame.op === "subscribed") subscribedAt = performance.now();
+        got ||= frame.op === "event" || frame.op === "listed";
         yield frame;
       }
     } catch (error) {
       if (signal?.aborted) throw reasonOf(signal);
       if (!(error instanceof HeartlineError) || !mayPass(error)) throw error;
       if (frames.overrun) continue;
-      const retryInMs = Math.max(atLeastMs, backoff.next());
+      // That it was opened says nothing yet: the server may refuse right after.
+      if (got || performance.now() - subscribedAt > LONGEST_WAIT_MS) backoff.reset();
+      const retryInMs = Math.max(atLeastMs, error.retryAfterMs ?? 0, backoff.next());
       onStatus?.({ state: "disconnected", error, retryInMs });
       await sleep(retryInMs, signal);
     } finally {

@@ -325,6 +325,36 @@ test("a watcher resumes where it was, and knows a gap when it sees one", LIMIT, 
   ok(error instanceof GapError && error.code === "gap", String(error));
 });
 
+test(
+  "who is refused right after it subscribed waits ever longer, and as long as it is told",
+  LIMIT,
+  async () => {
+    const began: number[] = [];
+    await using fake = await Fake.start((connection, n) => {
+      began.push(performance.now());
+      connection.send(subscribed);
+      const busy = problem(503, "busy");
+      if (n < 5) connection.send({ op: "error", problem: busy });
+      else if (n === 5) connection.send({ op: "error", problem: { ...busy, retry_after: 2 } });
+      else connection.send({ op: "end", execution: "e", seq: 0, phase: "failed" });
+    });
+    same(await seen(fake), { seqs: [], error: undefined });
+    const waits = began.slice(1).map((at, n) => at - (began[n] ?? 0));
+    // The fifth is at least half of 1,600 ms; each from the beginning would be 100 ms at most.
+    ok((waits[4] ?? 0) >= 800, String(waits));
+    ok((waits[5] ?? 0) >= 2_000, String(waits));
+  },
+);
+
+test("what is damaged in the store is not asked for again", LIMIT, async () => {
+  await using fake = await Fake.start((connection) => {
+    connection.send(subscribed);
+    connection.send({ op: "error", problem: problem(500, "corrupt") });
+  });
+  const { error } = await seen(fake);
+  ok(error instanceof HeartlineError && error.code === "corrupt", String(error));
+});
+
 test("a repeat is a gap too", LIMIT, async () => {
   await using fake = await Fake.start((connection) => {
     connection.send(subscribed);

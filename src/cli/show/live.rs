@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{clock, describe};
 use crate::cli::{
     error::Error,
-    output::{Tone, between, now, paint},
+    output::{Tone, attempt, between, now, paint},
     sanitise,
     wire::{Event, Execution},
 };
@@ -171,7 +171,7 @@ fn summary(execution: &Execution) -> String {
     let now = now();
     let mut parts = vec![
         execution.phase.as_str().to_owned(),
-        format!("attempt {}/{}", execution.attempt, execution.max_attempts),
+        format!("attempt {}", attempt(execution.attempt, execution.max_attempts)),
         between(execution.created_at, execution.finished_at.unwrap_or(now)),
     ];
     if let Some(deadline) = execution.deadline.as_ref().filter(|_| !execution.phase.is_terminal()) {

@@ -11,7 +11,7 @@ use ratatui::{
 
 use super::table::Table;
 use crate::cli::{
-    output::{away, between},
+    output::{attempt, away, between},
     queues::Queue,
     sanitise,
     wire::Execution,
@@ -127,7 +127,7 @@ fn cells(execution: &Execution, now: Timestamp) -> [String; 8] {
         execution.phase.as_str().to_owned(),
         sanitise::line(&execution.name).into_owned(),
         sanitise::line(&execution.queue).into_owned(),
-        format!("{}/{}", execution.attempt, execution.max_attempts),
+        attempt(execution.attempt, execution.max_attempts),
         between(execution.created_at, end),
         progress(execution),
         next(execution, now),

@@ -203,51 +203,17 @@ mod tests {
         atomic::{AtomicU32, Ordering},
     };
 
-    use futures_util::{SinkExt as _, StreamExt as _};
     use serde_json::Value;
-    use tokio::{net::TcpListener, time::timeout};
-    use tokio_tungstenite::{
-        accept_hdr_async,
-        tungstenite::{
-            Message,
-            handshake::server::{Request, Response},
-            http::{HeaderValue, header::SEC_WEBSOCKET_PROTOCOL},
-        },
-    };
+    use tokio::time::timeout;
 
     use super::*;
+    use crate::cli::fake;
 
     const BOUND: Duration = Duration::from_secs(30);
 
-    /// A server that answers each subscription with what `answer` makes of it; and the connections
-    /// it has had.
-    #[allow(clippy::result_large_err, reason = "tungstenite's own callback")]
     async fn server(answer: fn(&Value) -> Vec<Value>) -> (Client, Arc<AtomicU32>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = Client::new(&listener.local_addr().unwrap().to_string()).unwrap();
-        let connections = Arc::new(AtomicU32::new(0));
-        let counted = Arc::clone(&connections);
-        tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                counted.fetch_add(1, Ordering::Relaxed);
-                tokio::spawn(async move {
-                    let agree = |_: &Request, mut reply: Response| {
-                        let protocol = HeaderValue::from_static(WATCH.1);
-                        reply.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
-                        Ok(reply)
-                    };
-                    let mut socket = accept_hdr_async(socket, agree).await.unwrap();
-                    while let Some(Ok(message)) = socket.next().await {
-                        let Message::Text(text) = message else { continue };
-                        for frame in answer(&serde_json::from_str(&text).unwrap()) {
-                            // A client that has heard enough is gone.
-                            let _gone = socket.send(Message::text(frame.to_string())).await;
-                        }
-                    }
-                });
-            }
-        });
-        (client, connections)
+        let (address, connections) = fake::server(WATCH.1, answer).await;
+        (Client::new(&address).unwrap(), connections)
     }
 
     /// What is told up to the first that `last` says yes to, or to the end.

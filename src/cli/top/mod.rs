@@ -14,7 +14,7 @@ use tokio::time::MissedTickBehavior;
 
 use self::{
     feed::Feed,
-    table::{Figures, Table},
+    table::{Counted, Figures, Table},
 };
 use super::{
     Global,
@@ -166,8 +166,11 @@ fn ends(event: &Event) -> bool {
 
 async fn figures(client: &Client, filter: &Filter) -> Result<Figures, Error> {
     let queues = client.get("/v1/queues").json::<Queues>().await?.queues;
-    let counted = client.get("/v1/executions/counts").query(&pairs(filter)).json().await?;
-    Ok(Figures { queues, counted })
+    Ok(Figures { queues, counted: counted(client, filter).await? })
+}
+
+async fn counted(client: &Client, filter: &Filter) -> Result<Counted, Error> {
+    Ok(client.get("/v1/executions/counts").query(&pairs(filter)).json().await?)
 }
 
 fn pairs(filter: &Filter) -> Vec<(&'static str, &str)> {

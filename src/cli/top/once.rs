@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    Filter, draw,
+    Filter, counted, draw,
     feed::Told,
     figures, pairs, rows,
     table::{Counted, Table},
@@ -52,17 +52,18 @@ pub(super) async fn once(global: &Global, client: &Client, filter: &Filter) -> R
             table.apply(Told::Row(Box::new(execution)));
         }
     }
-    table.figures = figures(client, filter).await?;
     let executions = || table.sorted().into_iter().filter_map(|row| sent.get(&row.id));
     match global.output {
         Format::Table => {
+            table.figures = figures(client, filter).await?;
             let lines = draw::plain(&table, output::now());
             lines.iter().try_for_each(|line| output::line(line))?;
         }
         Format::Json => {
             let queues = client.get("/v1/queues").json::<Queues>().await?.queues;
             let executions = executions().map(|raw| &**raw).collect();
-            let shown = Shown { counted: &table.figures.counted, queues: &queues, executions };
+            let counted = counted(client, filter).await?;
+            let shown = Shown { counted: &counted, queues: &queues, executions };
             let shown = serde_json::to_string(&shown).expect("it is plain JSON");
             output::json(Format::Json, &shown)?;
         }

@@ -34,6 +34,7 @@ use crate::cli::{
         Client, Error,
         runner::{Failure, Lease, host},
     },
+    create::TRACEPARENT,
     output::now,
     wire::Cancel,
 };
@@ -142,13 +143,17 @@ impl Job {
             .env("HEARTLINE_ATTEMPT", self.lease.attempt().to_string())
             .env("HEARTLINE_SERVER", self.client.server())
             .env_remove("HEARTLINE_INPUT")
-            .env_remove("HEARTLINE_CHECKPOINT");
+            .env_remove("HEARTLINE_CHECKPOINT")
+            .env_remove(TRACEPARENT);
         if let Some(input) = self.input().filter(|input| input.len() <= VARIABLE_MAX) {
             command.env("HEARTLINE_INPUT", input);
         }
         let checkpoint = self.lease.checkpoint().map(serde_json::to_string).transpose()?;
         if let Some(checkpoint) = checkpoint.filter(|json| json.len() <= VARIABLE_MAX) {
             command.env("HEARTLINE_CHECKPOINT", checkpoint);
+        }
+        if let Some(traceparent) = self.lease.traceparent() {
+            command.env(TRACEPARENT, traceparent);
         }
         let child = group.take_in(&mut command).spawn()?;
         Ok((group, child))

@@ -8,9 +8,10 @@ use std::cell::OnceCell;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{BufMut as _, BytesMut};
-use heartline_actors::{Alive, Granted};
+use heartline_actors::{Alive, Beat, Granted, Resumed};
 use heartline_config::Http;
 use heartline_execution::{Command, Content, Reply, Span, content::FieldError};
+use serde_json::value::RawValue;
 
 use super::{Answer, Shared, json_bytes, no_parameters};
 use crate::{
@@ -157,15 +158,19 @@ pub(crate) async fn heartbeat(app: Shared, request: HttpRequest, payload: web::P
     no_parameters(&request)?;
     let id = execution_of(&request)?;
     let bytes = body::read(&app, &request, payload).await?;
-    let wire::Heartbeat { lease, progress } = body::parse(&app, &bytes)?;
+    let wire::Heartbeat { lease, progress, knows } = body::parse(&app, &bytes)?;
     let progress = progress.map(|Object(progress)| progress);
     if let Some(progress) = &progress {
         wire::check_progress("/progress", progress, app.config.http.event_bytes)?;
     }
-    let beat = app.handle.heartbeat(&app.namespace, id, lease, progress).await?;
-    let (cancel_requested, deadline) = (beat.cancel_requested, beat.deadline);
+    let beat = app.handle.heartbeat(&app.namespace, id, lease, progress, knows).await?;
+    let Beat { cancel_requested, deadline, resumed } = beat;
+    let resumed = resumed.map_or_else(String::new, |Resumed { seq, input }| {
+        let input = input.as_deref().map_or("null", RawValue::get);
+        format!(",\"resumed\":{{\"seq\":{seq},\"input\":{input}}}")
+    });
     Ok(json_bytes(format!(
-        "{{\"cancel_requested\":{cancel_requested},\"deadline\":\"{deadline}\"}}"
+        "{{\"cancel_requested\":{cancel_requested},\"deadline\":\"{deadline}\"{resumed}}}"
     )))
 }
 

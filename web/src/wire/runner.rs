@@ -134,6 +134,9 @@ pub(crate) struct Heartbeat {
     pub(crate) lease: LeaseId,
     #[schema(value_type = Option<schema::Progress>)]
     pub(crate) progress: Option<Object<Progress>>,
+    /// The seq of the last answer to its question that it has; the reply brings no older one.
+    #[serde(default)]
+    pub(crate) knows: u64,
 }
 
 /// Progress outside a posted event; it becomes one, of at most `largest` bytes.
@@ -251,7 +254,8 @@ pub(crate) struct Wait {
     /// The question.
     #[schema(max_length = 65536)]
     pub(crate) prompt: Option<String>,
-    /// JSON Schema of the answer; references outside it are refused.
+    /// JSON Schema of the answer, of draft 6 or later. References are `#/` and the place of another part
+    /// of it, and lead into no circle; followed, it has at most 10,000 values.
     #[schema(value_type = Option<Object>)]
     pub(crate) schema: Option<Box<RawValue>>,
     /// How long; the execution's own unless said.

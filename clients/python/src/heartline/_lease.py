@@ -50,6 +50,7 @@ class Lease:
         self.token = granted["lease"]
         self.heartbeat = seconds(granted.get("heartbeat", ""), HEARTBEAT)
         self.checkpoint = granted.get("checkpoint")
+        self.traceparent = granted.get("traceparent")
         self.outbox = Outbox(loop, limit_bytes, limit_events)
         self.batch = 0
 
@@ -116,6 +117,11 @@ class Lease:
         """A person answered; told twice where the connection was lost in between."""
         self._answer = (seq, input)
         self._settle_question()
+
+    @property
+    def answers_known(self) -> int:
+        """The seq of the last answer; 0 while there was none."""
+        return self._answer[0] if self._answer else 0
 
     def _settle_question(self) -> None:
         question, answer = self._question, self._answer

@@ -59,6 +59,8 @@ class Poll:
     def _heed(self, lease: Lease, told: dict[str, Any]) -> None:
         if told.get("cancel_requested"):
             self._session.cancel(lease.token, None, None)
+        if (resumed := told.get("resumed")) is not None:
+            self._session.resumed(lease.token, resumed["seq"], resumed["input"])
 
     async def run(self) -> None:
         """See `Transport`."""
@@ -150,7 +152,6 @@ class Poll:
 
     async def _beat(self, lease: Lease, now: asyncio.Event) -> None:
         every = min(max(lease.heartbeat / 3, FASTEST_BEAT), SLOWEST_BEAT)
-        body = encode({"lease": lease.token})
         while True:
             timer = asyncio.get_running_loop().call_later(every, now.set)
             try:
@@ -162,6 +163,7 @@ class Poll:
                 try:
                     async with self._beats:
                         path = f"/v1/executions/{lease.id}/heartbeat"
+                        body = encode({"lease": lease.token, "knows": lease.answers_known})
                         within = max(every, MISSED_BEAT)
                         told = await self._http.call("POST", path, body, within=within)
                     self._heed(lease, told)

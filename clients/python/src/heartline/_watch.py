@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -45,7 +46,7 @@ async def watch(
     gaps = 0
     lost_since: float | None = None
     while True:
-        reached, began = cursor.at, time.monotonic()
+        reached, subscribed = cursor.at, math.inf
         try:
             async with connect(
                 server.websocket("/v1/ws"),
@@ -62,8 +63,8 @@ async def watch(
                 async for text in socket:
                     frame: dict[str, Any] = json.loads(text)
                     op = frame.get("op")
-                    if op not in ("hello", "error"):
-                        lost_since = None
+                    if op == "subscribed":
+                        subscribed = time.monotonic()
                     if op == "event":
                         event = cursor.take(frame["event"])
                         if event is not None:
@@ -85,8 +86,10 @@ async def watch(
         if isinstance(why, HeartlineError) and not (isinstance(why, Problem) and why.transient):
             raise why
         now = time.monotonic()
-        if cursor.at > reached or now - began > LONGEST:
+        # That it was opened says nothing yet: the server may refuse right after.
+        if cursor.at > reached or now - subscribed > LONGEST:
             backoff.reset()
+            lost_since = None
         lost_since = now if lost_since is None else lost_since
         if now - lost_since > patience:
             raise Unreachable(f"{server.url}: {why}") from why

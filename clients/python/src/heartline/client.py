@@ -84,6 +84,7 @@ class Client:
         delay: str | None = None,
         parent_id: str | None = None,
         idempotency_key: str | None = None,
+        traceparent: str | None = None,
     ) -> wire.Created:
         """Creates an execution.
 
@@ -104,6 +105,7 @@ class Client:
             parent_id: the execution that starts this one.
             idempotency_key: the same key and body give the same execution. A fresh one for each
                 call unless given, so that a repeated request creates nothing twice.
+            traceparent: the W3C trace context that it belongs to, handed to whoever runs it.
 
         Returns:
             ``{"execution": …, "dispatch": …}``; the latter says which runners could take it now,
@@ -128,6 +130,8 @@ class Client:
         }
         body = {name: value for name, value in wanted.items() if value is not None}
         headers = {"idempotency-key": idempotency_key or uuid.uuid4().hex}
+        if traceparent is not None:
+            headers["traceparent"] = traceparent
         created = await self._ask("POST", "/v1/executions", body, headers=headers)
         return cast("wire.Created", created)
 

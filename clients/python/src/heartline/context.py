@@ -74,6 +74,11 @@ class Facts:
         return self._lease.checkpoint
 
     @property
+    def traceparent(self) -> str | None:
+        """The W3C trace context that the execution was created in, to go on with, or `None`."""
+        return self._lease.traceparent
+
+    @property
     def details(self) -> Any:
         """The ``details`` of the last progress of the attempts before, or `None`."""
         progress = self.checkpoint.get("progress") if self.checkpoint else None

@@ -59,8 +59,8 @@ class Problem(HeartlineError):
 
     @property
     def transient(self) -> bool:
-        """Whether the same request may succeed later."""
-        return self.status in (408, 429) or self.status >= 500
+        """Whether the same request may succeed later. What is damaged in the store stays so."""
+        return self.code != "corrupt" and (self.status in (408, 429) or self.status >= 500)
 
     @staticmethod
     def parse(body: Any, status: int = 0, retry_after: float | None = None) -> Problem:

@@ -7,6 +7,15 @@ from typing import Any, Literal, TypeAlias, TypedDict
 from typing_extensions import NotRequired
 
 
+class Answered(TypedDict):
+    """
+    What a person answered.
+    """
+
+    input: Any
+    seq: int
+
+
 class Beat(TypedDict):
     """
     The answer to a heartbeat.
@@ -14,6 +23,7 @@ class Beat(TypedDict):
 
     cancel_requested: bool
     deadline: str
+    resumed: NotRequired[Answered | None]
 
 
 class ByPhase(TypedDict):
@@ -680,6 +690,7 @@ class Heartbeat(TypedDict):
     `POST …/heartbeat`.
     """
 
+    knows: NotRequired[int]
     lease: LeaseToken
     progress: NotRequired[Progress | None]
 
@@ -694,6 +705,7 @@ class Lease(TypedDict):
     execution: ExecutionWithState
     heartbeat: str
     lease: str
+    traceparent: NotRequired[str | None]
 
 
 class Listed(TypedDict):

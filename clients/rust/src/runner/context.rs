@@ -58,6 +58,11 @@ impl Context {
         self.0.checkpoint()
     }
 
+    /// The W3C trace context that the execution was created in, to go on with.
+    pub fn traceparent(&self) -> Option<&str> {
+        self.0.traceparent()
+    }
+
     // ---- being stopped -------------------------------------------------------------------
 
     /// Waits until somebody wants the execution to stop, and tells the server that this is acted on.

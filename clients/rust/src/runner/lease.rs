@@ -91,6 +91,11 @@ impl Lease {
         self.granted.checkpoint.as_ref()
     }
 
+    /// The W3C trace context that the execution was created in, to go on with.
+    pub fn traceparent(&self) -> Option<&str> {
+        self.granted.traceparent.as_deref()
+    }
+
     /// Where its events go.
     pub fn outbox(&self) -> &Outbox {
         &self.outbox

@@ -19,7 +19,7 @@ use crate::{
     backoff::Backoff,
     client::Client,
     error::Error,
-    types::{Done, Event, Granted, Leases},
+    types::{Answered, Done, Event, Granted, Leases},
     watch::{Options, Seen, View, Watch},
 };
 
@@ -121,18 +121,25 @@ async fn beside(held: Arc<Held>, side: impl Future<Output = ()>) {
 
 async fn beat(client: Client, held: Arc<Held>, beat_now: Arc<Notify>) {
     let path = format!("/v1/executions/{}/heartbeat", held.execution);
-    let body = json!({"lease": held.lease}).to_string();
     let every = (held.heartbeat / 3).clamp(Duration::from_millis(50), SLOWEST_BEAT);
     let mut wait = every;
     loop {
         // The reply to a beat is also what delivers a cancellation, on the record.
         let _due = timeout(wait, beat_now.notified()).await;
         let patience = every.max(MISSED_BEAT);
-        let call = client.post(&path).within(patience).body(body.clone());
+        let knows = held.resumed.borrow().seq;
+        let body = json!({"lease": held.lease, "knows": knows}).to_string();
+        let call = client.post(&path).within(patience).body(body);
         wait = every;
         match call.json::<Done>().await {
-            Ok(done) if done.cancel_requested => cancel_requested(&client, &held),
-            Ok(_) => {}
+            Ok(done) => {
+                if let Some(Answered { seq, input }) = done.resumed {
+                    held.answer(seq, input);
+                }
+                if done.cancel_requested {
+                    cancel_requested(&client, &held);
+                }
+            }
             Err(error) if error.is_transient() => wait = every.min(MISSED_BEAT),
             Err(error) => held.lose(&error.brief()),
         }

@@ -309,6 +309,8 @@ export interface components {
             lease: string;
             /** @constant */
             op: "lease";
+            /** @description W3C trace context that came with the creation, to go on with; null when none did. */
+            traceparent?: string | null;
         };
         /** @description An execution is not in the list any more. */
         Leave: {

@@ -453,6 +453,16 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What a person answered. */
+        Answered: {
+            /** @description The answer; null where it has none. */
+            input: unknown;
+            /**
+             * Format: int64
+             * @description The seq of its `execution.resumed`.
+             */
+            seq: number;
+        };
         /** @description The answer to a heartbeat. */
         Beat: {
             cancel_requested: boolean;
@@ -461,6 +471,7 @@ export interface components {
              * @description The next one must come before.
              */
             deadline: string;
+            resumed?: components["schemas"]["Answered"] | null;
         };
         /** @description A number for each phase. */
         ByPhase: {
@@ -798,6 +809,11 @@ export interface components {
          *     }
          */
         Heartbeat: {
+            /**
+             * Format: int64
+             * @description The seq of the last answer to its question that it has; the reply brings no older one.
+             */
+            knows?: number;
             lease: components["schemas"]["LeaseToken"];
             progress?: components["schemas"]["Progress"] | null;
         };
@@ -830,6 +846,8 @@ export interface components {
             heartbeat: string;
             /** @description Goes with every call for the execution. */
             lease: string;
+            /** @description W3C trace context that came with the creation, to go on with; null where none did. */
+            traceparent?: string | null;
         };
         /**
          * @description What lets a runner write, as handed out by claim.
@@ -1543,7 +1561,10 @@ export interface components {
             lease: components["schemas"]["LeaseToken"];
             /** @description The question. */
             prompt?: string | null;
-            /** @description JSON Schema of the answer; references outside it are refused. */
+            /**
+             * @description JSON Schema of the answer, of draft 6 or later. References are `#/` and the place of another part
+             *     of it, and lead into no circle; followed, it has at most 10,000 values.
+             */
             schema?: Record<string, never> | null;
             timeout?: components["schemas"]["Duration"] | null;
         };
@@ -1554,6 +1575,7 @@ export interface components {
     headers: never;
     pathItems: never;
 }
+export type Answered = components['schemas']['Answered'];
 export type Beat = components['schemas']['Beat'];
 export type ByPhase = components['schemas']['ByPhase'];
 export type Cancel = components['schemas']['Cancel'];

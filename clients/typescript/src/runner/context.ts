@@ -89,6 +89,11 @@ export class Context<Input = unknown> {
     return this.#attempt.granted.checkpoint ?? null;
   }
 
+  /** The W3C trace context that the execution was created in, to go on with; `null` without one. */
+  get traceparent(): string | null {
+    return this.#attempt.granted.traceparent ?? null;
+  }
+
   /** The last answer of a person; how an attempt after `wait` with `hold: false` gets it. */
   get answer(): unknown {
     return this.execution.answer;

@@ -54,6 +54,9 @@ export class Held {
   /** It is no more. */
   over = false;
 
+  /** The seq of the last answer that was told; 0 while there was none. */
+  answersKnown = 0;
+
   readonly #transport: Transport;
   readonly #say: (message: ToHandlers) => void;
   readonly #gone: () => void;
@@ -144,6 +147,7 @@ export class Held {
 
   /** The answer at `seq` of the log; it may come before the question's own seq is known. */
   answered(seq: number, input: unknown): void {
+    this.answersKnown = Math.max(this.answersKnown, seq);
     const question = this.#question;
     if (!question) {
       this.#early = { seq, input };

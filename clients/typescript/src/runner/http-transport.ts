@@ -6,7 +6,7 @@
 import { ConnectionError, HeartlineError } from "../errors.js";
 import type { Ask, Http } from "../http.js";
 import { Backoff, sleep } from "../pause.js";
-import type { Done, Granted } from "../types.js";
+import type { Beat, Done, Granted } from "../types.js";
 import type { Held } from "./held.js";
 import { catchUp, glance } from "./lifecycle.js";
 import type { Setup } from "./protocol.js";
@@ -140,14 +140,16 @@ export class HttpTransport implements Transport {
   async #beat(held: Held): Promise<void> {
     const everyMs = Math.min(BEAT_MS, held.heartbeatMs / 3);
     const path = `/v1/executions/${held.execution}/heartbeat`;
-    const body = { lease: held.lease };
     // Hanging on for longer would leave no time for another try.
     const withinMs = Math.max(everyMs, LEAST_ANSWER_MS);
     for (let waitMs = everyMs; ;) {
       await sleep(waitMs);
       if (held.over) return;
       try {
-        this.#answered(held, await this.#ask<Done>(path, { body, withinMs }));
+        const body = { lease: held.lease, knows: held.answersKnown };
+        const beat = await this.#ask<Beat>(path, { body, withinMs });
+        this.#answered(held, beat);
+        if (beat.resumed) held.answered(beat.resumed.seq, beat.resumed.input);
         waitMs = everyMs;
       } catch (error) {
         if (!(error instanceof HeartlineError)) throw error;

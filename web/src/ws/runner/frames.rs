@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use bytes::BytesMut;
-use heartline_actors::{RunnerSession, Told};
+use heartline_actors::{Resumed, RunnerSession, Told};
 use heartline_execution::Span;
 use serde_json::value::RawValue;
 
@@ -105,7 +105,7 @@ impl Out {
                     .as_bytes(),
                 );
             }
-            Told::Resumed { id, lease, seq, input } => {
+            Told::Resumed { id, lease, resumed: Resumed { seq, input } } => {
                 let input = input.as_deref().map_or("null", RawValue::get);
                 self.text(
                     format!(

@@ -244,6 +244,7 @@ impl Runner {
             Err(error) => {
                 let close = match error {
                     Error::RunnerConnected(_) => Close::new(4409, "the runner is connected"),
+                    Error::ForeignSession => Close::new(4400, "the session is another runner's"),
                     Error::ShuttingDown => Close::new(1001, "the server is stopping"),
                     _ => Close::new(1013, "the runner could not be registered; come back later"),
                 };

@@ -4,7 +4,7 @@ import { memo } from "react";
 
 import type { Execution } from "../api/types";
 import { isFinal } from "../api/types";
-import { Bar, Countdown, deadlineWord, formatSpan, PhaseBadge, safeText, shortId, Time } from "../ui";
+import { attemptOf, Bar, Countdown, deadlineWord, formatSpan, PhaseBadge, safeText, shortId, Time } from "../ui";
 import { noteOf } from "./note";
 
 export type RowProps = {
@@ -61,8 +61,8 @@ export const ListRow = memo(function ListRow({ execution, index, top, height, se
       <div role="gridcell" className="c-runner clip" title={runnerTitle(execution)}>
         {execution.runner ? safeText(execution.runner.name ?? execution.runner.id) : <span className="none">–</span>}
       </div>
-      <div role="gridcell" className="c-attempt num" title={`Attempt ${execution.attempt} of ${execution.max_attempts}`}>
-        {execution.attempt}/{execution.max_attempts}
+      <div role="gridcell" className="c-attempt num" title={`Attempt ${attemptOf(execution)}`}>
+        {attemptOf(execution).replace(" of ", "/")}
       </div>
       <div role="gridcell" className="c-progress">
         {percent !== undefined && !isFinal(phase) ? (

@@ -4,7 +4,7 @@ import { Link } from "wouter";
 
 import type { Deadline, Execution, Explanation, RunnerView } from "../api/types";
 import { useResource } from "../live/context";
-import { Countdown, deadlineWord, Elapsed, ErrorState, Outside, PhaseBadge, safeText, shortId } from "../ui";
+import { attemptOf, Countdown, deadlineWord, Elapsed, ErrorState, Outside, PhaseBadge, safeText, shortId } from "../ui";
 import { useHeldBy, type Rows } from "./leases";
 
 /** So many are explained by the server, each live. */
@@ -61,8 +61,7 @@ function Lease({ id, execution, explained }: { id: string; execution: Execution 
       <span className="ops-due">
         {execution && (
           <span className="muted">
-            attempt {execution.attempt}
-            {execution.max_attempts > 1 && ` of ${execution.max_attempts}`}
+            attempt {execution.max_attempts > 1 ? attemptOf(execution) : execution.attempt}
             {execution.started_at && (
               <>
                 , for <Elapsed from={execution.started_at} />

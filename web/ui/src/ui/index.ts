@@ -15,4 +15,4 @@ export { formatAge, formatDuration, formatSpan, milliseconds } from "./duration"
 export { atServer, serverNow, useClock } from "./clock";
 export { safeText, safeHref, textOf, Outside, SafeLink } from "./text";
 export { icons, phaseIcons } from "./icons";
-export { count, deadlineWord, phaseWord, plainWords, shortId } from "./words";
+export { attemptOf, count, deadlineWord, phaseWord, plainWords, shortId } from "./words";

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { formatAge, formatDuration, milliseconds } from "./duration";
 import { safeHref, safeText } from "./text";
 import { countdownText } from "./time";
-import { shortId } from "./words";
+import { attemptOf, shortId } from "./words";
 
 test("durations are read as the server spells them", () => {
   expect(milliseconds("250ms")).toBe(250);
@@ -58,5 +58,6 @@ test("only http and https are links", () => {
 });
 
 test("ids are shown by their ends", () => {
+  expect([2, 3].map((attempt) => attemptOf({ attempt, max_attempts: 2 }))).toEqual(["2 of 2", "3"]);
   expect(shortId("aex_01981fd2c3b47968878695a4b3c2d1ef")).toBe("aex_…b3c2d1ef");
 });

@@ -41,6 +41,14 @@ export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString("en-GB")} ${n === 1 ? one : many}`;
 }
 
+/**
+ * Which attempt it is, and of how many: `2 of 3`. An attempt that parked or came back unused was none
+ * that failed, so there may be more of them than may fail; then the number alone.
+ */
+export function attemptOf({ attempt, max_attempts: most }: { attempt: number; max_attempts: number }): string {
+  return attempt > most ? `${attempt}` : `${attempt} of ${most}`;
+}
+
 /** The end of an id, which is what tells ids of one minute apart: `aex_…c3d4e5f6`. */
 export function shortId(id: string): string {
   return id.length > 16 ? `${id.slice(0, 4)}…${id.slice(-8)}` : id;

@@ -89,7 +89,7 @@ function Facts({ execution }: { execution: Execution }) {
       <li>
         {attempt === 0 ? "not begun" : "attempt "}
         {attempt > 0 && <strong className="num">{attempt}</strong>}
-        {attempt > 0 && ` of ${most}`}
+        {attempt > 0 && attempt <= most && ` of ${most}`}
       </li>
       {runner && (
         <li title={safeText([runner.host, runner.pid && `pid ${runner.pid}`, runner.version].filter(Boolean).join(", "))}>

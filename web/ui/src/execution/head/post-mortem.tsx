@@ -4,7 +4,7 @@
 import { memo, useState } from "react";
 
 import { isFinal, type Execution, type Failure, type HeartlineEvent } from "../../api/types";
-import { Button, CopyButton, icons, plainWords, safeText, Time } from "../../ui";
+import { attemptOf, Button, CopyButton, icons, plainWords, safeText, Time } from "../../ui";
 import { useExecution, useShown, useVersion } from "../context";
 import { failure } from "../model/lifecycle";
 import { LIFECYCLE } from "../model/model";
@@ -35,7 +35,7 @@ export const PostMortem = memo(function PostMortem() {
           </span>
         )}
         <span>
-          {execution.attempt === 0 ? "before any attempt" : `attempt ${execution.attempt} of ${execution.max_attempts}`}
+          {execution.attempt === 0 ? "before any attempt" : `attempt ${attemptOf(execution)}`}
         </span>
         {error && <span>{error.retryable ? "another try could go better" : "another try would end the same way"}</span>}
         {execution.finished_at && <Time at={execution.finished_at} />}
@@ -72,7 +72,7 @@ function Evidence({ error }: { error: Failure }) {
 
 function asText(execution: Execution, error: Failure): string {
   const lines = [
-    `${execution.id} ${execution.name}: ${execution.phase} (${execution.reason ?? error.code}), attempt ${execution.attempt} of ${execution.max_attempts}, event ${execution.seq}`,
+    `${execution.id} ${execution.name}: ${execution.phase} (${execution.reason ?? error.code}), attempt ${attemptOf(execution)}, event ${execution.seq}`,
     error.message,
     error.detail ?? "",
     error.hint ? `What to do: ${error.hint}` : "",
