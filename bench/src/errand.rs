@@ -2,7 +2,7 @@
 //! asking until the frame that it leads to has been read.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -17,7 +17,8 @@ use crate::{
     window::{Measured, Window},
 };
 
-/// Connections that requests take turns on, so that a late answer delays no other request.
+/// Connections that requests take turns on, so that a late answer delays no other request, and that
+/// none is left unused: the server ends one that asks for nothing.
 const CONNECTIONS: usize = 16;
 /// The clock is looked at at least this often.
 const TICK: Duration = Duration::from_millis(20);
@@ -76,7 +77,7 @@ impl Plan {
         let count = self.count();
         let mut connections = Connections::open(address, CONNECTIONS)?;
         let shared = connections.share_wait(&runners, 0)?;
-        let mut idle: Vec<usize> = (0..connections.len()).collect();
+        let mut idle: VecDeque<usize> = (0..connections.len()).collect();
         let mut asked = vec![0; connections.len()];
         let mut seen = HashMap::with_capacity(count);
         let mut sent = Vec::with_capacity(count);
@@ -94,7 +95,7 @@ impl Plan {
             let now = Instant::now();
             while sent.len() < count
                 && due(sent.len()) <= now
-                && let Some(index) = idle.pop()
+                && let Some(index) = idle.pop_front()
             {
                 let nth = sent.len();
                 asked[index] = nth;
@@ -122,7 +123,7 @@ impl Plan {
                         answers.record(received.took);
                     }
                     reply(asked[token], received)?;
-                    idle.push(token);
+                    idle.push_back(token);
                     continue;
                 }
                 runners.wait(Duration::ZERO, &mut talking)?;
