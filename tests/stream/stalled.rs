@@ -89,6 +89,31 @@ async fn watchers(api: &Api) -> u64 {
     subscribers["websocket"].as_u64().unwrap_or_else(|| panic!("no number: {subscribers}"))
 }
 
+/// Bytes that the kernel keeps of what the server wrote to this reader: Linux's `tx_queue`.
+fn kept(reader: &Socket) -> u64 {
+    let reader = reader.get_ref();
+    let port = |address: std::io::Result<std::net::SocketAddr>| address.expect("connected").port();
+    let (server, own) = (port(reader.peer_addr()), port(reader.local_addr()));
+    let ends = format!("0100007F:{server:04X} 0100007F:{own:04X} ");
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("this is Linux");
+    let row = table.lines().find_map(|row| row.split_once(&ends));
+    let (_, fields) = row.unwrap_or_else(|| panic!("no connection {ends} in {table}"));
+    let queue = fields.split([' ', ':']).nth(1).expect("a state and two queues");
+    u64::from_str_radix(queue, 16).expect("hexadecimal")
+}
+
+#[tokio::test]
+async fn the_kernel_keeps_little_for_a_reader_that_stands_still() {
+    let site = Site::new().with("HEARTLINE_WEBSOCKET_UNSENT_BYTES", "64KiB");
+    let _server = site.start().await;
+    let (api, lease, stuck, mut reading) = scene(&site).await;
+    flood(&api, &lease, &mut reading).await;
+    // What is not sent, the segment that went beyond it, and what the reader's own buffer took and
+    // was not acknowledged. Left alone, the kernel keeps megabytes.
+    let kept = kept(&stuck);
+    assert!((1..=256 << 10).contains(&kept), "{kept} bytes");
+}
+
 #[tokio::test]
 async fn a_reader_that_stands_still_is_cut_off_and_delays_nobody() {
     let site = Site::new().with("HEARTLINE_WEBSOCKET_USER_TIMEOUT", "3s");

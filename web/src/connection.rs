@@ -2,32 +2,53 @@
 //! still there.
 
 use std::{
+    io,
     os::fd::{AsRawFd as _, OwnedFd, RawFd},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use actix_web::{dev::Extensions, rt::net::TcpStream};
+use heartline_config::WebSocket;
 use rustix::{
     io::Errno,
-    net::{RecvFlags, sockopt},
+    net::RecvFlags,
     process::{Pid, PidfdFlags, PidfdGetfdFlags},
 };
+use socket2::SockRef;
 
 /// Kept with each connection: the number, not a copy, of its descriptor, so that idle connections
 /// cost one descriptor each.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Connection(RawFd);
 
-/// Sets the socket's options and remembers it.
-pub(crate) fn opened(socket: &TcpStream, data: &mut Extensions, user_timeout: Duration) {
-    let millis = u32::try_from(user_timeout.as_millis()).unwrap_or(u32::MAX);
-    // Answers are small and each is written whole; waiting to fill a segment only delays them.
-    let options = socket.set_nodelay(true).and_then(|()| {
+/// What the kernel is told of each socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SocketOptions {
+    user_timeout: Duration,
+    unsent_bytes: u32,
+}
+
+impl SocketOptions {
+    pub(crate) fn of(settings: &WebSocket) -> Self {
+        let unsent_bytes = u32::try_from(settings.unsent_bytes).unwrap_or(u32::MAX);
+        Self { user_timeout: settings.user_timeout, unsent_bytes }
+    }
+
+    fn set(self, socket: &TcpStream) -> io::Result<()> {
+        let socket = SockRef::from(socket);
+        // Answers are small and each is written whole; waiting to fill a segment only delays them.
+        socket.set_tcp_nodelay(true)?;
         // The one timer that works while a socket is not being read from or written to here.
-        sockopt::set_tcp_user_timeout(socket, millis).map_err(std::io::Error::from)
-    });
-    if let Err(error) = options {
+        socket.set_tcp_user_timeout(Some(self.user_timeout))?;
+        // A reader that stands still would have the kernel keep megabytes.
+        socket.set_tcp_notsent_lowat(self.unsent_bytes)
+    }
+}
+
+/// Sets the socket's options and remembers it.
+pub(crate) fn opened(socket: &TcpStream, data: &mut Extensions, options: SocketOptions) {
+    if let Err(error) = options.set(socket) {
         tracing::debug!(%error, "socket options were not taken; the connection may be gone");
     }
     data.insert(Connection(socket.as_raw_fd()));

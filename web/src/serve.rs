@@ -12,7 +12,13 @@ use actix_web::{App as Web, dev::AppConfig, rt::net::TcpStream, web};
 use heartline_actors::Handle;
 use heartline_config::Config;
 
-use crate::{app::App, connection, drain::Drain, gate::Gate, routes, upgrade};
+use crate::{
+    app::App,
+    connection::{self, SocketOptions},
+    drain::Drain,
+    gate::Gate,
+    routes, upgrade,
+};
 
 /// A server that accepts connections once it is [`run`](Edge::run).
 pub struct Edge {
@@ -34,11 +40,9 @@ pub fn serve(listener: TcpListener, handle: Handle, config: Arc<Config>) -> std:
         0 => std::thread::available_parallelism()?.get(),
         count => count,
     };
-    let (user_timeout, max_connections, shutdown_timeout) = (
-        config.websocket.user_timeout,
-        config.http.max_connections,
-        config.server.shutdown_timeout,
-    );
+    let socket_options = SocketOptions::of(&config.websocket);
+    let (max_connections, shutdown_timeout) =
+        (config.http.max_connections, config.server.shutdown_timeout);
     let draining = app.draining.clone();
     let of_worker = move || {
         app.handle.lend_this_thread();
@@ -79,7 +83,7 @@ pub fn serve(listener: TcpListener, handle: Handle, config: Arc<Config>) -> std:
             })
             .local_addr(address)
             .on_connect_ext(move |socket: &TcpStream, data: &mut Extensions| {
-                connection::opened(socket, data, user_timeout);
+                connection::opened(socket, data, socket_options);
             })
             .upgrade(upgrade)
             .finish(application())

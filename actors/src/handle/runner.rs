@@ -144,13 +144,18 @@ impl Handle {
             }
         };
         let Beaten { deadline, cancel_requested, answered } = beaten;
-        let resumed = match answered.filter(|seq| *seq > knows) {
-            None => None,
-            Some(seq) => resumed(core, namespace, id, seq).await.unwrap_or_else(|error| {
+        let Some(seq) = answered.filter(|seq| *seq > knows) else {
+            return Ok(Beat { cancel_requested, deadline, resumed: None });
+        };
+        let resumed = match resumed(core, namespace, id, seq).await {
+            Ok(resumed) => resumed,
+            // It never can be: the runner shall not wait for it.
+            Err(error @ Error::Corrupt(_)) => return Err(error),
+            Err(error) => {
                 // It was heard all the same, and the next one asks again.
                 tracing::warn!(execution = %id, %error, "an answer cannot be read");
                 None
-            }),
+            }
         };
         Ok(Beat { cancel_requested, deadline, resumed })
     }

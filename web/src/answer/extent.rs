@@ -11,8 +11,10 @@ use serde_json::{Map, Value};
 const EXTENT_MAX: u64 = 10_000;
 /// The deepest a schema goes, references followed: the validator follows them on its stack.
 const DEPTH_MAX: usize = 128;
-/// Keywords that look again at what those beside them have looked at.
-const LOOK_AGAIN: [&str; 2] = ["unevaluatedItems", "unevaluatedProperties"];
+/// What a regular expression counts for, compiled and tried: some megabytes, if it is made for that.
+const PATTERN: u64 = 200;
+/// So many bytes of a text count as one value more.
+const TEXT: usize = 16;
 
 /// The values of `schema`, each counted as often as it is referred to: checking a value of an answer
 /// takes at most so many steps.
@@ -23,46 +25,67 @@ pub(super) fn extent(schema: &Value) -> Result<u64, String> {
     if let Draft::Draft4 | Draft::Unknown = Draft::default().detect(schema) {
         return Err("is of draft 6, 7, 2019-09 or 2020-12, or says nothing of it".to_owned());
     }
-    Walk { root: schema, known: HashMap::new() }.of(schema, 0)
+    Ok(Walk { root: schema, known: HashMap::new() }.of(schema, 0)?.values)
 }
 
-/// The values in an answer.
+/// The values in an answer; long texts are several.
 pub(super) fn values(answer: &Value) -> u64 {
+    let of_text = |text: &str| 1 + (text.len() / TEXT) as u64;
     match answer {
         Value::Array(items) => 1 + items.iter().map(values).sum::<u64>(),
-        Value::Object(fields) => 1 + fields.values().map(values).sum::<u64>(),
+        Value::Object(fields) => {
+            1 + fields.iter().map(|(name, field)| of_text(name) + values(field)).sum::<u64>()
+        }
+        Value::String(text) => of_text(text),
         _ => 1,
     }
+}
+
+/// Of a part of a schema, references followed.
+#[derive(Clone, Copy)]
+struct Extent {
+    values: u64,
+    height: usize,
 }
 
 struct Walk<'s> {
     root: &'s Value,
     /// Each object by its place in memory; `None` while it is being counted.
-    known: HashMap<*const Map<String, Value>, Option<u64>>,
+    known: HashMap<*const Map<String, Value>, Option<Extent>>,
 }
 
 impl<'s> Walk<'s> {
-    fn of(&mut self, value: &'s Value, depth: usize) -> Result<u64, String> {
-        if depth > DEPTH_MAX {
-            return Err(format!("goes at most {DEPTH_MAX} levels deep, references followed"));
-        }
-        match value {
-            Value::Object(fields) => self.of_object(fields, depth),
+    fn of(&mut self, value: &'s Value, depth: usize) -> Result<Extent, String> {
+        let extent = match value {
+            _ if depth > DEPTH_MAX => return Err(too_deep()),
+            Value::Object(fields) => self.of_object(fields, depth)?,
             Value::Array(items) => {
-                items.iter().try_fold(1, |sum, item| bounded(sum + self.of(item, depth + 1)?))
+                let mut whole = Extent { values: 1, height: 0 };
+                for item in items {
+                    whole.add(self.of(item, depth + 1)?)?;
+                }
+                whole
             }
-            _ => Ok(1),
+            _ => Extent { values: 1, height: 0 },
+        };
+        if depth + extent.height > DEPTH_MAX {
+            return Err(too_deep());
         }
+        Ok(extent)
     }
 
-    fn of_object(&mut self, fields: &'s Map<String, Value>, depth: usize) -> Result<u64, String> {
+    fn of_object(
+        &mut self,
+        fields: &'s Map<String, Value>,
+        depth: usize,
+    ) -> Result<Extent, String> {
         match self.known.get(&std::ptr::from_ref(fields)) {
             Some(Some(extent)) => return Ok(*extent),
             Some(None) => return Err("must not refer to itself".to_owned()),
             None => {}
         }
         self.known.insert(fields, None);
-        let mut extent = 1;
+        let mut extent = Extent { values: 1, height: 0 };
         for (name, value) in fields {
             let part = match (name.as_str(), value) {
                 ("$ref", Value::String(to)) => self.target(to)?,
@@ -75,10 +98,19 @@ impl<'s> Walk<'s> {
                 }
                 _ => value,
             };
-            extent = bounded(extent + self.of(part, depth + 1)?)?;
+            extent.add(self.of(part, depth + 1)?)?;
+            let patterns = match (name.as_str(), value) {
+                ("pattern", Value::String(_)) => 1,
+                ("patternProperties", Value::Object(patterns)) => patterns.len() as u64,
+                _ => 0,
+            };
+            extent.values = bounded(extent.values + patterns * PATTERN)?;
         }
-        for _ in LOOK_AGAIN.iter().filter(|keyword| fields.contains_key(**keyword)) {
-            extent = bounded(extent * 2)?;
+        for keyword in ["unevaluatedItems", "unevaluatedProperties"] {
+            if fields.contains_key(keyword) {
+                // It looks again, from each level below, at what is further below.
+                extent.values = bounded(extent.values * (extent.height as u64 + 1))?;
+            }
         }
         self.known.insert(fields, Some(extent));
         Ok(extent)
@@ -92,10 +124,22 @@ impl<'s> Walk<'s> {
             Some(Some(target)) => Ok(target),
             Some(None) => Err(format!("refers to what it has not: {to:?}")),
             None => Err(format!(
-                "refers to a part of itself, as in {{\"$ref\": \"#/$defs/choice\"}}, and not to {to:?}"
+                "refers to a part of itself as in {{\"$ref\": \"#/$defs/choice\"}}, not as in {to:?}"
             )),
         }
     }
+}
+
+impl Extent {
+    fn add(&mut self, part: Self) -> Result<(), String> {
+        self.values = bounded(self.values + part.values)?;
+        self.height = self.height.max(part.height + 1);
+        Ok(())
+    }
+}
+
+fn too_deep() -> String {
+    format!("goes at most {DEPTH_MAX} levels deep, references followed")
 }
 
 fn bounded(extent: u64) -> Result<u64, String> {
@@ -134,17 +178,28 @@ mod tests {
         let plain = json!({"allOf": [{"type": "string"}]});
         let mut again = plain.clone();
         again["unevaluatedProperties"] = json!(false);
-        assert_eq!(extent(&again), Ok((extent(&plain).unwrap() + 1) * 2));
+        assert_eq!(
+            extent(&again),
+            Ok((extent(&plain).unwrap() + 1) * 4),
+            "it is three levels high"
+        );
+        let patterns: Vec<_> = (0..50).map(|n| json!({"pattern": n.to_string()})).collect();
+        assert!(extent(&json!({"anyOf": patterns[..40]})).is_ok());
+        assert!(extent(&json!({"anyOf": patterns})).is_err());
+        assert_eq!(values(&json!({"a": ["x".repeat(160), 1]})), 1 + 1 + 1 + 11 + 1);
     }
 
     #[test]
     fn a_schema_that_has_no_end_is_refused_and_says_how_one_is_written() {
         let circle =
             json!({"$defs": {"a": {"not": {"$ref": "#/$defs/b"}}, "b": {"$ref": "#/$defs/a"}}});
-        let chain: Map<_, _> = (0..DEPTH_MAX)
-            .map(|at| (at.to_string(), json!({"$ref": format!("#/$defs/{}", at + 1)})))
-            .chain([(DEPTH_MAX.to_string(), json!(true))])
-            .collect();
+        // Counted from its beginning, and from its end, as the order of the names is.
+        let chain = |name: fn(usize) -> String| -> Value {
+            let links = (0..DEPTH_MAX)
+                .map(|at| (name(at), json!({"$ref": format!("#/$defs/{}", name(at + 1))})));
+            let defs: Map<_, _> = links.chain([(name(DEPTH_MAX), json!(true))]).collect();
+            json!({"$ref": format!("#/$defs/{}", name(0)), "$defs": defs})
+        };
         for (schema, told) in [
             (doubling(40), "at most 10000 values"),
             (circle, "must not refer to itself"),
@@ -152,7 +207,8 @@ mod tests {
             (json!({"$ref": "other.json#/a"}), "refers to a part of itself"),
             (json!({"$ref": "#/$defs/%61"}), "refers to a part of itself"),
             (json!({"$ref": "#/$defs/none"}), "refers to what it has not"),
-            (json!({"$ref": "#/$defs/0", "$defs": chain}), "at most 128 levels"),
+            (chain(|at| format!("{at:03}")), "at most 128 levels"),
+            (chain(|at| format!("{:03}", DEPTH_MAX - at)), "at most 128 levels"),
             (json!({"$dynamicRef": "#a"}), "not by $dynamicRef"),
             (json!({"properties": {"a": {"$id": "a"}}}), "has $id at its root only"),
             (
