@@ -60,7 +60,8 @@ impl Finder {
         Some(Told::Cancel { id, lease, reason, deadline })
     }
 
-    /// The answer that stands at `seq`. A read that fails is tried again: the runner waits for it.
+    /// The answer that stands at `seq`. A read that fails is tried again for as long as the lease
+    /// has that answer: its runner waits for it.
     pub(crate) async fn answer(self, id: ExecutionId, lease: LeaseId, seq: u64) -> Option<Told> {
         let Self { core, directory: _, namespace } = self;
         loop {
@@ -71,6 +72,11 @@ impl Finder {
                 Err(error) => tracing::warn!(execution = %id, %error, "an answer cannot be read"),
             }
             tokio::time::sleep(PAUSE).await;
+            let standing = core.board().standing(id);
+            let held = standing.as_ref().and_then(|standing| standing.held());
+            if held.is_none_or(|held| (held.lease, held.answered) != (lease, Some(seq))) {
+                return None;
+            }
         }
     }
 }
