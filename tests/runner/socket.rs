@@ -3,7 +3,7 @@
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Message, client::IntoClientRequest as _, http::HeaderValue},
@@ -62,6 +62,13 @@ impl Socket {
     /// Sends anything.
     pub(crate) async fn send(&mut self, message: Message) {
         self.socket.send(message).await.expect("sent");
+    }
+
+    /// Sends the head of a text of so many bytes (RFC 6455, 5.2), and none of them.
+    pub(crate) async fn begin(&mut self, bytes: u64) {
+        let mask = [0; 4];
+        let head = [&[0x81, 0x80 | 127][..], &bytes.to_be_bytes(), &mask].concat();
+        self.socket.get_mut().write_all(&head).await.expect("sent");
     }
 
     /// Puts a frame into the socket's buffer: [`Socket::flush`] sends it.
