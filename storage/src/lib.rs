@@ -4,6 +4,7 @@
 //! memory, and one contract suite runs over both. Deliberately absent: caching of states, timers,
 //! and any idea of who asks.
 
+mod archive;
 mod codec;
 mod commit;
 mod disk;

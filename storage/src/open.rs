@@ -107,7 +107,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    fn io(folder: &Path, what: impl ToString) -> Self {
+    pub(crate) fn io(folder: &Path, what: impl ToString) -> Self {
         Self::Io { folder: folder.to_owned(), what: what.to_string() }
     }
 }

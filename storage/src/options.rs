@@ -6,7 +6,7 @@ use rocksdb::{
     DBRecoveryMode, Env, LogLevel,
 };
 
-use crate::codec::ID_LEN;
+use crate::{archive, codec::ID_LEN};
 
 /// What a deployment may want to change; everything else is fixed below with its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,10 +84,14 @@ impl Options {
         options.set_max_background_jobs(clamped(self.background_jobs));
         // Smooths the writing of tables, which would otherwise delay the WAL's syncs in bursts.
         options.set_bytes_per_sync(1 << 20);
-        // Commits first: compaction takes the processor time that they leave. Where the system has
-        // no environment of its own to give, all runs at one priority, which is slower but right.
+        // Logs that are no longer needed go to the archive, where the sweeper removes them.
+        options.set_wal_ttl_seconds(archive::LEFT_ALONE_SECS);
+        // Commits first: flushes and compactions take the processor time that they leave. A flush
+        // that gets too little holds writes up, which leaves it more. Where the system has no
+        // environment of its own to give, all runs at one priority, which is slower but right.
         if let Ok(mut env) = Env::new() {
             env.lower_thread_pool_cpu_priority();
+            env.lower_high_priority_thread_pool_cpu_priority();
             options.set_env(&env);
         }
         options.set_keep_log_file_num(INFO_LOGS);

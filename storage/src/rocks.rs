@@ -19,6 +19,7 @@ use rocksdb::DB;
 use crate::{
     Append, Counts, Error, ExecutionStore, Listing, Meta, OpenError, Page, PageLimits, Query,
     Refusal, Used,
+    archive::Sweeper,
     codec::id_from,
     commit::{Writer, decode_used},
     disk, keys,
@@ -46,6 +47,7 @@ pub struct RocksStore {
     writer: Mutex<Writer>,
     /// `None` only after a recovery that failed.
     db: RwLock<Option<DB>>,
+    _sweeper: Sweeper,
     /// Dropped last: the folder stays ours until the database is closed.
     claim: Claim,
     folder: PathBuf,
@@ -69,12 +71,14 @@ impl RocksStore {
         reindex::complete(&db, folder)?;
         let meta = next_epoch(&db, folder)?;
         let decided_at = meta.decided_at.unwrap_or(Timestamp(i64::MIN));
+        let sweeper = Sweeper::start(folder).map_err(|error| OpenError::io(folder, error))?;
         Ok(Self {
             options,
             meta,
             fault: Mutex::new(None),
             writer: Mutex::new(Writer::new(decided_at)),
             db: RwLock::new(Some(db)),
+            _sweeper: sweeper,
             claim,
             folder: folder.to_owned(),
         })
