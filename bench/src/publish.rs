@@ -83,10 +83,11 @@ impl Progress {
     }
 }
 
-/// A connection that publishes.
+/// A connection that publishes, made when it is first needed: servers end one that is not used.
 #[derive(Debug)]
 pub(crate) struct Publisher {
-    stream: TcpStream,
+    address: SocketAddr,
+    stream: Option<TcpStream>,
     post: Post,
     input: Vec<u8>,
 }
@@ -103,12 +104,9 @@ pub(crate) struct Published {
 }
 
 impl Publisher {
-    /// Connects to `address`.
-    pub(crate) fn connect(address: SocketAddr, post: Post) -> Result<Self> {
-        let stream = TcpStream::connect(address).doing("connecting a publisher")?;
-        stream.set_nodelay(true).doing("setting TCP_NODELAY")?;
-        stream.set_read_timeout(Some(STALL)).doing("setting a read timeout")?;
-        Ok(Self { stream, post, input: Vec::new() })
+    /// Publishes `post` at `address`.
+    pub(crate) fn new(address: SocketAddr, post: Post) -> Self {
+        Self { address, stream: None, post, input: Vec::new() }
     }
 
     /// Number of the last event published.
@@ -126,6 +124,7 @@ impl Publisher {
     ) -> JoinHandle<Result<Published>> {
         thread::spawn(move || {
             let (mut acks, mut lateness) = (Latency::new(), Latency::new());
+            connected(&mut self.stream, self.address)?;
             let end = clock.at(length);
             for nth in 0u32.. {
                 let due = match pace {
@@ -149,19 +148,33 @@ impl Publisher {
 
     /// Publishes one request and waits for its acknowledgement.
     pub(crate) fn publish(&mut self, clock: Clock) -> Result<Duration> {
+        let Self { address, stream, post, input } = self;
+        let stream = connected(stream, *address)?;
         let written = Instant::now();
-        let request = self.post.next(clock.micros());
-        self.stream.write_all(request).doing("publishing")?;
-        self.input.clear();
+        let request = post.next(clock.micros());
+        stream.write_all(request).doing("publishing")?;
+        input.clear();
         let mut chunk = [0; 4096];
-        while !self.post.acknowledged(&self.input)? {
-            match self.stream.read(&mut chunk).doing("reading an acknowledgement")? {
+        while !post.acknowledged(input)? {
+            match stream.read(&mut chunk).doing("reading an acknowledgement")? {
                 0 => return Err(Error::protocol("an acknowledgement", "the end of a connection")),
-                count => self.input.extend_from_slice(&chunk[..count]),
+                count => input.extend_from_slice(&chunk[..count]),
             }
         }
         Ok(written.elapsed())
     }
+}
+
+fn connected(stream: &mut Option<TcpStream>, address: SocketAddr) -> Result<&mut TcpStream> {
+    let made = stream.take().map_or_else(|| connect(address), Ok)?;
+    Ok(stream.insert(made))
+}
+
+fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address).doing("connecting a publisher")?;
+    stream.set_nodelay(true).doing("setting TCP_NODELAY")?;
+    stream.set_read_timeout(Some(STALL)).doing("setting a read timeout")?;
+    Ok(stream)
 }
 
 #[cfg(test)]

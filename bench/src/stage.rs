@@ -63,7 +63,7 @@ impl Watched {
     pub(crate) fn publisher(&self, shape: &Shape) -> Result<Publisher> {
         let host = Host::new(self.address);
         let post = Post::heartline(&host, &self.lease, shape.size, shape.batch)?;
-        Publisher::connect(self.address, post)
+        Ok(Publisher::new(self.address, post))
     }
 
     /// Adds `count` watchers that want what comes after seq `after`, event `number` of the
@@ -146,5 +146,5 @@ pub(crate) fn peer(peer: WatchedPeer, address: SocketAddr, shape: &Shape) -> Res
     let mut crowd = Crowd::new(dialect, shape.batch as u64)?;
     crowd.join(address, shape.watchers, &Chain::default(), |_| request.clone())?;
     crowd.gather(PATIENCE)?;
-    Ok(Stage::new(crowd, Publisher::connect(address, post)?))
+    Ok(Stage::new(crowd, Publisher::new(address, post)))
 }

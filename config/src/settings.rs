@@ -272,7 +272,8 @@ settings! {
         user_timeout: Duration as "crate::form::span" = secs(30), Span(secs(1), secs(3600));
         /// What a socket takes that was not sent yet, beyond what the peer has room for.
         /// TCP_NOTSENT_LOWAT: the kernel would keep up to 4 MiB for each reader that stands still.
-        unsent_bytes: usize as "crate::form::bytes" = 128 * KIB, Bytes(4 * KIB as u64, GIB);
+        /// Twice the send buffer is enough for those that read, and soon full for those that do not.
+        unsent_bytes: usize as "crate::form::bytes" = 32 * KIB, Bytes(4 * KIB as u64, GIB);
         /// Frames encoded for a connection that its socket has not taken; nothing is pulled beyond.
         /// A connection keeps the memory of the most it ever held, so this is also what each of them
         /// may cost.

@@ -11,7 +11,7 @@ use std::{
     fs::{self, OpenOptions},
     io::{self, ErrorKind},
     path::{Path, PathBuf},
-    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -34,14 +34,14 @@ const AFTER_FAILURE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Sweeper {
     /// Only ever dropped, which wakes the thread.
-    stop: Option<Sender<()>>,
+    stop: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Sweeper {
     /// Sweeps the archive of the database in `folder` from now on.
     pub(crate) fn start(folder: &Path) -> io::Result<Self> {
-        let (stop, stopped) = mpsc::channel();
+        let (stop, stopped) = mpsc::sync_channel(0);
         let archive = folder.join(FOLDER);
         let thread = thread::Builder::new().name("archive".to_owned()).spawn(move || {
             let mut wait = EVERY;
@@ -135,7 +135,7 @@ mod tests {
             ("000005.log", 3 * PIECE + 1),
             ("notes.txt", 1),
         ]);
-        let (_running, stopped) = mpsc::channel();
+        let (_running, stopped) = mpsc::sync_channel(0);
         let archive = folder.path().join(FOLDER);
         sweep(&archive, &stopped).unwrap();
         let left: Vec<_> =
@@ -148,7 +148,7 @@ mod tests {
         let folder = archive_with(&[("000003.log", 3 * PIECE)]);
         let archive = folder.path().join(FOLDER);
         // A sweep that is to stop does one piece.
-        let (running, stopped) = mpsc::channel();
+        let (running, stopped) = mpsc::sync_channel(0);
         drop(running);
         sweep(&archive, &stopped).unwrap();
         assert_eq!(fs::metadata(archive.join("000003.log")).unwrap().len(), 2 * PIECE);
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_folder_without_an_archive_has_nothing_to_remove() {
         let folder = tempfile::tempdir().unwrap();
-        let (_running, stopped) = mpsc::channel();
+        let (_running, stopped) = mpsc::sync_channel(0);
         sweep(&folder.path().join(FOLDER), &stopped).unwrap();
     }
 
