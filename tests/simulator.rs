@@ -99,7 +99,7 @@ fn the_same_seed_is_the_same_run() {
 /// found out, as one of `by`.
 fn is_caught(sabotage: Sabotage, by: &[Invariant]) {
     let mut caught = 0;
-    for seed in 1_000..1_024 {
+    for seed in 1_000..1_032 {
         let outcome = World::run(seed, 3_000, Some(sabotage), false);
         match outcome.violation {
             Some((_, violation)) if by.contains(&violation.invariant) => caught += 1,

@@ -14,7 +14,7 @@ use std::{
 
 use heartline_execution::{
     Deadline, DeadlineKind, ExecutionId, LeaseId, Name, Namespace, Phase, Place, QueueSettings,
-    Standing, Timestamp, command::Signs, queue::Pause,
+    Standing, Timestamp, command::Signs, content::Progress, queue::Pause,
 };
 
 pub use crate::queue::QueueFigures;
@@ -508,6 +508,15 @@ impl Board {
     /// The pulse of the current lease.
     pub fn pulse(&self, id: ExecutionId) -> Option<Arc<Pulse>> {
         self.entries.get(&id).and_then(|e| e.pulse.clone())
+    }
+
+    /// Replaces the report of a standing, and leaves all else as it is.
+    pub fn promise(&mut self, id: ExecutionId, report: Option<(LeaseId, &Progress)>) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && entry.standing.report() != report
+        {
+            Arc::make_mut(&mut entry.standing).promise(report);
+        }
     }
 
     /// A sign of life that needs no event: stores it and says when the next must come. `None` when

@@ -176,13 +176,20 @@ impl Core {
         let Some(state) = self.store.load(namespace, id)? else { return Ok(()) };
         let ended = Some(state.phase).filter(|phase| phase.is_terminal());
         self.reveal(namespace, id, state.seq, ended)?;
-        let standing = state.standing();
+        let mut standing = state.standing();
+        // What its runner was promised is in no log, only in the row.
+        if let Some(row) = self.store.standing(namespace, id)? {
+            standing.promise(row.report());
+        }
         let (before, pulse) = {
             let board = self.board();
             (board.standing(id), board.pulse(id))
         };
         let over = before.is_none() && ended.is_some();
         let still = before.as_deref().is_some_and(|before| before.stands_as(&standing));
+        if still {
+            self.board().promise(id, standing.report());
+        }
         if let (true, Some(held), Some(pulse)) = (still, standing.held(), &pulse) {
             // Nothing but what its runner posted: a sign of life like any other.
             pulse.beat(held.alive_at);

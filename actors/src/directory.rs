@@ -425,9 +425,29 @@ impl Directory {
         }
     }
 
+    /// Builds the actor of an execution whose last progress was promised an event: it finds the
+    /// report on the board and makes the event.
+    pub(crate) fn wake(self: &Arc<Self>, namespace: Namespace, id: ExecutionId) {
+        let directory = Arc::clone(self);
+        let awake = async move {
+            if let Err(error) = directory.show(&namespace, id).await {
+                tracing::warn!(execution = %id, %error, "its last progress waits for its next call");
+            }
+        };
+        if !self.core.is_closing() && !self.spawn_at_home(id, awake) {
+            tracing::warn!(execution = %id, "its last progress waits: its thread has stopped");
+        }
+    }
+
     /// An actor's last word, from its exit guard.
-    pub(crate) fn exited(&self, id: ExecutionId, generation: u64, panicked: bool) {
+    pub(crate) fn exited(self: &Arc<Self>, id: ExecutionId, generation: u64, panicked: bool) {
         self.forget(id, generation);
+        if let Some(standing) = self.core.board().standing(id) {
+            // What it left in the journal may promise something, too.
+            if standing.report().is_some() || lock(&self.leaving).contains_key(&id) {
+                self.wake(standing.namespace.clone(), id);
+            }
+        }
         if !panicked {
             return;
         }

@@ -91,6 +91,10 @@ impl Actor for ExecutionActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(self.guard.directory.core().config.execution.mailbox);
+        // One that it took over from an actor before it.
+        if self.writer.has_pending_progress() {
+            self.look_at_progress(ctx);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use actix::{Actor, Arbiter};
 use heartline_config::Config;
-use heartline_execution::{Command, ExecutionId, Place, Span};
+use heartline_execution::{Command, ExecutionId, Namespace, Place, Span};
 use heartline_storage::ExecutionStore;
 
 use crate::{
@@ -100,7 +100,7 @@ pub fn start(
         }
         core.changes.lose();
     }));
-    let mut boot = restore(&core)?;
+    let (mut boot, promised) = restore(&core)?;
     boot.took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     boot.summary = summary(&boot);
     tracing::info!(recovered = boot.recovered, took_ms = boot.took_ms, "{}", boot.summary);
@@ -108,6 +108,9 @@ pub fn start(
     // Enough until the edge lends its threads, and where there is none.
     let (own, home) = Home::start()?;
     let directory = Arc::new(Directory::new(Arc::clone(&core), hooks, vec![home]));
+    for (namespace, id) in promised {
+        directory.wake(namespace, id);
+    }
     let watch = Arc::<Watch>::default();
     let (for_queues, for_supervisor) = (Arbiter::new(), Arbiter::new());
     let queues = {
@@ -133,13 +136,16 @@ pub fn start(
     Ok(Running { handle, arbiters, journal: thread })
 }
 
-fn restore(core: &Core) -> Result<BootReport, StartError> {
+/// What the log says of each live execution, on the board; and those with a progress report that
+/// was promised an event.
+fn restore(core: &Core) -> Result<(BootReport, Vec<(Namespace, ExecutionId)>), StartError> {
     let now = core.now();
     core.started.store(now.0, Ordering::Relaxed);
     let not_before = now.plus(Span::from_std(core.config.supervision.boot_grace));
     // Before anything stands in a queue.
     core.read_queues()?;
     let mut boot = BootReport { epoch: core.store.meta().epoch, ..BootReport::default() };
+    let mut promised = Vec::new();
     let mut board = core.board();
     core.store.live(&mut |standing| {
         boot.recovered += 1;
@@ -152,9 +158,12 @@ fn restore(core: &Core) -> Result<BootReport, StartError> {
         if standing.deadlines.iter().any(|d| d.at <= now) {
             boot.overdue += 1;
         }
+        if standing.report().is_some() {
+            promised.push((standing.namespace.clone(), standing.id));
+        }
         board.restore(standing, now, not_before);
     })?;
-    Ok(boot)
+    Ok((boot, promised))
 }
 
 fn summary(boot: &BootReport) -> String {

@@ -8,8 +8,8 @@ use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
 use heartline_execution::{
-    Command, Content, Decision, Event, ExecutionId, LeaseId, Namespace, Phase, Reply, Span, State,
-    Timestamp, Transcript,
+    Command, Content, Decision, Event, ExecutionId, LeaseId, Namespace, Phase, Reply, Span,
+    Standing, State, Timestamp, Transcript,
     command::Signs,
     content::{Item, Progress},
     decide::{self, decide},
@@ -97,8 +97,11 @@ pub(crate) struct Writer {
     bytes_since_snapshot: usize,
     /// When the last progress event was decided.
     progress_at: Timestamp,
-    /// The newest progress report that was too soon for an event of its own.
+    /// The newest progress report that was too soon for an event of its own. Durable in the
+    /// standing before its runner is answered.
     pending_progress: Option<(LeaseId, Progress)>,
+    /// The standing that was appended last has a report.
+    promised: bool,
     cached: Option<View>,
 }
 
@@ -115,7 +118,12 @@ impl Writer {
         let feed = core.feeds.of(&namespace, id);
         let (head, lifecycle) = state.as_ref().map_or((0, 0), |s| (s.seq, s.lifecycle_seq));
         feed.opened(head, lifecycle);
-        let pulse = core.board().pulse(id);
+        let (pulse, standing) = {
+            let board = core.board();
+            (board.pulse(id), board.standing(id))
+        };
+        let report = standing.as_deref().and_then(Standing::report);
+        let pending_progress = report.map(|(lease, progress)| (lease, progress.clone()));
         Self {
             facets: state.as_ref().map(Facets::of),
             snapshot_seq: head,
@@ -129,7 +137,8 @@ impl Writer {
             nudge,
             bytes_since_snapshot: 0,
             progress_at: Timestamp::default(),
-            pending_progress: None,
+            promised: pending_progress.is_some(),
+            pending_progress,
             cached: None,
         }
     }
@@ -147,7 +156,7 @@ impl Writer {
             return;
         };
         if let Some(reply) = self.postpone_progress(&command) {
-            self.answer_behind_barrier(permit, answering, Ok(Answer { reply, view: None }));
+            self.keep_progress(permit, reply, answering);
             return;
         }
         let command = self.with_newest_signs(command);
@@ -172,6 +181,11 @@ impl Writer {
                 if speaker.is_some_and(|speaker| lease.is_some_and(|l| l.id == speaker)) {
                     let sign = if reports { Sign::GotOn } else { Sign::Alive };
                     sign.note(&self.core, self.id, self.pulse.as_deref());
+                }
+                if reports && self.promised {
+                    // It is the newest, and no other may be told after it.
+                    self.keep_progress(permit, decision.reply, answering);
+                    return;
                 }
                 let view = self.view_as(wants);
                 let answer = Answer { reply: decision.reply, view };
@@ -262,6 +276,29 @@ impl Writer {
         Some(Reply::Done { seq: state.seq, cancel_requested: state.cancel.is_some() })
     }
 
+    /// Makes durable, beside the log, which report waits, if one does, and answers then: what a
+    /// runner was answered survives this process.
+    fn keep_progress(&mut self, permit: Permit, reply: Reply, answering: Answering) {
+        let standing = self.standing();
+        self.promised = self.pending_progress.is_some();
+        let seq = self.state.as_ref().map_or(0, |state| state.seq);
+        let barrier = Append::barrier(self.namespace.clone(), self.id, seq);
+        let append = Append { standing, ..barrier };
+        let answer = Answer { reply, view: None };
+        let promise = Some(self.pending_progress.clone());
+        let after = AfterCommit { promise, ..self.after_commit(answer, answering) };
+        let done = Box::new(move |result| after.run(result));
+        self.core.journal.submit(permit, append, Arc::clone(&self.status), done);
+    }
+
+    /// Where it stands, with the report that waits.
+    fn standing(&self) -> Option<Standing> {
+        let mut standing = self.state.as_ref()?.standing();
+        let waits = self.pending_progress.as_ref();
+        standing.promise(waits.map(|(lease, progress)| (*lease, progress)));
+        Some(standing)
+    }
+
     /// Whatever ends the attempt comes after the report that waits, and so does what the runner
     /// posts as progress, which is newer.
     fn progress_goes_first(&self, command: &Command) -> bool {
@@ -350,7 +387,10 @@ impl Writer {
         if events.iter().any(|e| matches!(e.body, EventBody::Started(_))) {
             self.pulse = Some(Arc::new(Pulse::new(self.core.now())));
         }
-        let standing = lifecycle.then(|| state.standing());
+        let standing = lifecycle.then(|| self.standing()).flatten();
+        if let Some(standing) = &standing {
+            self.promised = standing.report().is_some();
+        }
         let (mut view, mut summary) = (None, None);
         if lifecycle {
             let after = Facets::of(state);
@@ -381,6 +421,20 @@ impl Writer {
             decided_at: self.core.now(),
         };
         let after = AfterCommit {
+            standing,
+            summary,
+            lifecycle_before,
+            sign: sign(&events),
+            ended: over.then(|| self.phase()),
+            ..self.after_commit(Answer { reply, view }, answering)
+        };
+        let done = Box::new(move |result| after.run(result));
+        self.core.journal.submit(permit, append, Arc::clone(&self.status), done);
+    }
+
+    /// What follows a commit that changes nothing.
+    fn after_commit(&self, answer: Answer, answering: Answering) -> AfterCommit {
+        AfterCommit {
             core: Arc::clone(&self.core),
             namespace: self.namespace.clone(),
             id: self.id,
@@ -389,16 +443,15 @@ impl Writer {
             unsettled: Unsettled::new(&self.status),
             nudge: Arc::clone(&self.nudge),
             pulse: self.pulse.clone(),
-            standing,
-            summary,
-            lifecycle_before,
-            sign: sign(&events),
-            ended: over.then(|| self.phase()),
-            answer: Answer { reply, view },
+            standing: None,
+            promise: None,
+            summary: None,
+            lifecycle_before: 0,
+            sign: None,
+            ended: None,
+            answer,
             answering,
-        };
-        let done = Box::new(move |result| after.run(result));
-        self.core.journal.submit(permit, append, Arc::clone(&self.status), done);
+        }
     }
 
     fn phase(&self) -> Phase {
@@ -550,7 +603,9 @@ struct AfterCommit {
     unsettled: Unsettled,
     nudge: Nudge,
     pulse: Option<Arc<Pulse>>,
-    standing: Option<heartline_execution::Standing>,
+    standing: Option<Standing>,
+    /// The report that waits now, where nothing else has changed.
+    promise: Option<Option<(LeaseId, Progress)>>,
     /// The new row of the lists.
     summary: Option<Arc<Summary>>,
     /// Seq of the lifecycle event before these.
@@ -591,6 +646,10 @@ impl AfterCommit {
         if let Some(standing) = self.standing {
             let pulse = standing.held().and(self.pulse);
             self.core.observe(standing, pulse);
+        }
+        if let Some(promise) = &self.promise {
+            let report = promise.as_ref().map(|(lease, progress)| (*lease, progress));
+            self.core.board().promise(self.id, report);
         }
         drop(self.unsettled);
         self.answering.tell(Ok(self.answer));

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     command::Signs,
+    content::Progress,
     deadline::{Clocks, Deadline},
     event::{Reason, RunnerInfo},
     id::{ExecutionId, LeaseId, Name, Namespace},
@@ -39,7 +40,7 @@ pub enum Place {
 ///
 /// Its two instants move with every event of its runner; all else of a standing changes with
 /// lifecycle events only. Whoever keeps a standing from the last of those keeps the instants of
-/// what came after as [`Signs`].
+/// what came after as [`Signs`]. Its report is not in the log at all yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Held {
     /// The token.
@@ -63,6 +64,11 @@ pub struct Held {
     /// The seq of the answer to its last question; `None` where none was asked, and while one stands.
     #[serde(default)]
     pub answered: Option<u64>,
+    /// The newest progress that its runner was promised an event for, and that has none yet: it
+    /// came too soon after the one before. The state knows nothing of it; whoever has the promise
+    /// keeps it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Box<Progress>>,
 }
 
 /// Everything the supervisor and the queues need to know of a live execution.
@@ -115,16 +121,31 @@ impl Standing {
         armed
     }
 
-    /// Whether the two are the same but for the instants of their lease.
+    /// Whether the two are the same but for the instants and the report of their lease.
     pub fn stands_as(&self, other: &Standing) -> bool {
         let still = |standing: &Standing| {
             let mut still = standing.clone();
             if let Place::Leased(held) = &mut still.place {
                 (held.alive_at, held.progressed_at) = (held.since, held.since);
+                held.report = None;
             }
             still
         };
         still(self) == still(other)
+    }
+
+    /// The progress that was promised an event, under the current lease.
+    pub fn report(&self) -> Option<(LeaseId, &Progress)> {
+        let held = self.held()?;
+        Some((held.lease, held.report.as_deref()?))
+    }
+
+    /// Puts what [`Standing::report`] says in its place; nothing where the lease is another.
+    pub fn promise(&mut self, report: Option<(LeaseId, &Progress)>) {
+        if let Place::Leased(held) = &mut self.place {
+            let report = report.filter(|(lease, _)| *lease == held.lease);
+            held.report = report.map(|(_, progress)| Box::new(progress.clone()));
+        }
     }
 
     /// The lease, where there is one.

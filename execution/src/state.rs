@@ -620,6 +620,7 @@ impl State {
             cancel_undelivered: self.cancel.as_ref().is_some_and(|c| c.delivered_at.is_none()),
             cancel_requested: self.cancel.is_some(),
             answered: lease.answered,
+            report: None,
         }
     }
 }

@@ -174,6 +174,10 @@ impl<S: ExecutionStore> ExecutionStore for FaultyStore<S> {
         self.read(|store| store.snapshot(namespace, id))
     }
 
+    fn standing(&self, namespace: &Namespace, id: ExecutionId) -> Result<Option<Standing>, Error> {
+        self.look(namespace, id, |store| store.standing(namespace, id))
+    }
+
     fn live(&self, visit: &mut dyn FnMut(Standing)) -> Result<(), Error> {
         self.read(|store| store.live(visit))
     }

@@ -359,6 +359,12 @@ pub trait ExecutionStore: Send + Sync + 'static {
         id: ExecutionId,
     ) -> Result<Option<(u64, Vec<u8>)>, Error>;
 
+    /// The standing of a live execution, as it was last written; `None` of one that is not live.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for a row that no version wrote, and what the disk says.
+    fn standing(&self, namespace: &Namespace, id: ExecutionId) -> Result<Option<Standing>, Error>;
+
     /// Every live execution's standing, in no order.
     fn live(&self, visit: &mut dyn FnMut(Standing)) -> Result<(), Error>;
 

@@ -228,6 +228,11 @@ impl ExecutionStore for MemoryStore {
         Ok(disk.logs.get(&(namespace.clone(), id)).and_then(|log| log.snapshot.clone()))
     }
 
+    fn standing(&self, namespace: &Namespace, id: ExecutionId) -> Result<Option<Standing>, Error> {
+        let disk = self.disk()?;
+        Ok(disk.logs.get(&(namespace.clone(), id)).and_then(|log| log.standing.clone()))
+    }
+
     fn live(&self, visit: &mut dyn FnMut(Standing)) -> Result<(), Error> {
         let standings: Vec<_> =
             self.disk()?.logs.values().filter_map(|log| log.standing.clone()).collect();

@@ -162,6 +162,15 @@ impl RocksStore {
     }
 }
 
+fn decode_live(key: &[u8], row: &[u8]) -> Result<Standing, Error> {
+    standing::decode(key, row).map_err(|what| {
+        let place = keys::split_namespace(key)
+            .and_then(|(ns, id)| Some(format!("{} of {ns}", id_from(id)?)))
+            .unwrap_or_else(|| "a row".to_owned());
+        Error::Corrupt { place: format!("{place} in the live index"), what }
+    })
+}
+
 fn closed() -> Error {
     Error::Unhealthy("it is closed".to_owned())
 }
@@ -207,6 +216,14 @@ impl ExecutionStore for RocksStore {
         self.read_head(namespace, id, |db| Reader::of(db)?.snapshot(namespace, id))
     }
 
+    fn standing(&self, namespace: &Namespace, id: ExecutionId) -> Result<Option<Standing>, Error> {
+        self.read_head(namespace, id, |db| {
+            let key = keys::execution(namespace, id);
+            let row = db.get_pinned_cf(Families::of(db)?.live, &key).map_err(failed)?;
+            row.map(|row| decode_live(&key, &row)).transpose()
+        })
+    }
+
     fn live(&self, visit: &mut dyn FnMut(Standing)) -> Result<(), Error> {
         self.read(|db| {
             let mut options = rocksdb::ReadOptions::default();
@@ -216,13 +233,7 @@ impl ExecutionStore for RocksStore {
             let mut rows = db.raw_iterator_cf_opt(Families::of(db)?.live, options);
             rows.seek_to_first();
             while let Some((key, value)) = rows.item() {
-                let standing = standing::decode(key, value).map_err(|what| {
-                    let row = keys::split_namespace(key)
-                        .and_then(|(ns, id)| Some(format!("{} of {ns}", id_from(id)?)));
-                    let row = row.unwrap_or_else(|| "a row".to_owned());
-                    Error::Corrupt { place: format!("{row} in the live index"), what }
-                })?;
-                visit(standing);
+                visit(decode_live(key, value)?);
                 rows.next();
             }
             rows.status().map_err(failed)

@@ -5,7 +5,7 @@
 
 use heartline_execution::{
     Deadline, DeadlineKind, LeaseId, Name, Namespace, Place, Reason, Span, Standing, Timestamp,
-    event::RunnerInfo, standing::Held,
+    content::Progress, event::RunnerInfo, standing::Held,
 };
 
 use crate::{
@@ -13,8 +13,10 @@ use crate::{
     keys,
 };
 
-const VERSION: u8 = 3;
-/// Rows that know of no answer; still read.
+const VERSION: u8 = 4;
+/// Rows that know of no report; still read.
+const WITHOUT_REPORTS: u8 = 3;
+/// Rows that know of no answer either; still read.
 const WITHOUT_ANSWERS: u8 = 2;
 
 const QUEUED: u8 = 1;
@@ -73,6 +75,7 @@ fn push_held(out: &mut Vec<u8>, held: &Held) {
         cancel_undelivered,
         cancel_requested,
         answered,
+        report,
     } = held;
     let RunnerInfo { id, name, host, pid, version } = runner;
     out.extend_from_slice(&lease.0.to_be_bytes());
@@ -88,6 +91,16 @@ fn push_held(out: &mut Vec<u8>, held: &Held) {
     }
     push_option(out, pid.as_ref(), |out, pid| out.extend_from_slice(&pid.to_be_bytes()));
     push_option(out, answered.as_ref(), |out, seq| out.extend_from_slice(&seq.to_be_bytes()));
+    push_option(out, report.as_deref(), push_progress);
+}
+
+/// JSON behind its length; details may have more bytes than a text of a row.
+fn push_progress(out: &mut Vec<u8>, progress: &Progress) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    serde_json::to_writer(&mut *out, progress).expect("progress is plain JSON");
+    let len = u32::try_from(out.len() - start - 4).expect("details are bounded");
+    out[start..start + 4].copy_from_slice(&len.to_be_bytes());
 }
 
 fn push_option<T>(out: &mut Vec<u8>, value: Option<&T>, push: impl FnOnce(&mut Vec<u8>, &T)) {
@@ -100,7 +113,7 @@ fn push_option<T>(out: &mut Vec<u8>, value: Option<&T>, push: impl FnOnce(&mut V
 /// The inverse of [`encode`], with the key it lies under.
 pub(crate) fn decode(key: &[u8], row: &[u8]) -> Result<Standing, String> {
     match row.split_first() {
-        Some((&version @ (WITHOUT_ANSWERS | VERSION), fields)) => {
+        Some((&version @ WITHOUT_ANSWERS..=VERSION, fields)) => {
             standing(key, version, fields).ok_or_else(|| "the standing is malformed".to_owned())
         }
         Some((other, _)) => Err(format!("standing version {other} is not known")),
@@ -165,6 +178,10 @@ fn held(fields: &mut Fields<'_>, row_version: u8) -> Option<Held> {
         WITHOUT_ANSWERS => None,
         _ => option(fields, Fields::u64)?,
     };
+    let report = match row_version {
+        WITHOUT_ANSWERS | WITHOUT_REPORTS => None,
+        _ => option(fields, self::progress)?.map(Box::new),
+    };
     let runner = RunnerInfo { id, name, host, pid, version };
     Some(Held {
         lease,
@@ -177,7 +194,13 @@ fn held(fields: &mut Fields<'_>, row_version: u8) -> Option<Held> {
         cancel_undelivered,
         cancel_requested,
         answered,
+        report,
     })
+}
+
+fn progress(fields: &mut Fields<'_>) -> Option<Progress> {
+    let len = fields.array().map(u32::from_be_bytes)?;
+    serde_json::from_slice(fields.bytes(usize::try_from(len).ok()?)?).ok()
 }
 
 fn instant(fields: &mut Fields<'_>) -> Option<Timestamp> {
@@ -273,6 +296,16 @@ mod tests {
         any::<i64>().prop_map(Timestamp)
     }
 
+    fn reports() -> impl Strategy<Value = Option<Box<Progress>>> {
+        let fractions = proptest::option::of(0.0..=1.0);
+        let progress = (fractions, proptest::option::of(".{0,40}"), any::<Option<u16>>());
+        let progress = progress.prop_map(|(fraction, message, length)| {
+            let details = length.map(|n| serde_json::value::to_raw_value(&"x".repeat(n.into())));
+            Box::new(Progress { fraction, message, details: details.map(Result::unwrap) })
+        });
+        proptest::option::of(progress)
+    }
+
     fn places() -> impl Strategy<Value = Place> {
         let texts = || proptest::option::of(".{0,40}");
         let runners = (names(), texts(), texts(), proptest::option::of(any::<u32>()), texts())
@@ -284,8 +317,8 @@ mod tests {
         prop_oneof![
             (instants(), any::<bool>())
                 .prop_map(|(due, backing_off)| Place::Queued { due, backing_off }),
-            (held, answers).prop_map(
-                |((lease, runner, moments, heartbeat, progress, cancel), answered)| {
+            (held, answers, reports()).prop_map(
+                |((lease, runner, moments, heartbeat, progress, cancel), answered, report)| {
                     let [since, alive_at, progressed_at] = moments;
                     Place::Leased(Box::new(Held {
                         lease: LeaseId(lease),
@@ -298,6 +331,7 @@ mod tests {
                         cancel_undelivered: cancel[0],
                         cancel_requested: cancel[1],
                         answered,
+                        report,
                     }))
                 }
             ),
@@ -333,9 +367,16 @@ mod tests {
         }
 
         #[test]
-        fn a_row_from_before_there_were_answers_is_read(place in places(), attempt in any::<u32>()) {
+        fn a_row_of_an_older_version_is_read(
+            place in places(),
+            attempt in any::<u32>(),
+            version in WITHOUT_ANSWERS..VERSION,
+        ) {
             let place = match place {
-                Place::Leased(held) => Place::Leased(Box::new(Held { answered: None, ..*held })),
+                Place::Leased(held) => {
+                    let answered = held.answered.filter(|_| version > WITHOUT_ANSWERS);
+                    Place::Leased(Box::new(Held { answered, report: None, ..*held }))
+                }
                 other => other,
             };
             let id = ExecutionId::new(Kind::Agent, 1);
@@ -348,9 +389,10 @@ mod tests {
             };
             let mut row = Vec::new();
             encode(&mut row, &standing);
-            row[0] = WITHOUT_ANSWERS;
+            row[0] = version;
             if standing.held().is_some() {
-                row.pop(); // That there is none.
+                // That there is none, of what the version does not know.
+                row.truncate(row.len() - usize::from(VERSION - version));
             }
             prop_assert_eq!(decode(&key, &row), Ok(standing));
         }

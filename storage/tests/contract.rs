@@ -3,7 +3,8 @@
 mod story;
 
 use heartline_execution::{
-    ExecutionId, Kind, Name, Phase, QueueLimits, QueueSettings, Timestamp, event::Reason,
+    ExecutionId, Kind, Name, Phase, Place, QueueLimits, QueueSettings, Timestamp,
+    content::Progress, event::Reason,
 };
 use heartline_storage::{
     Append, Counts, Cursor, Error, ExecutionStore, FaultyStore, MemoryStore, Options, PageLimits,
@@ -344,7 +345,26 @@ fn the_live_index_holds_exactly_what_is_not_over(fixture: impl Fixture) {
             found = Some(standing).filter(|s| s.id == stories[5].id).or(found.take())
         })
         .unwrap();
-    assert_eq!(found, stories[5].state.as_ref().map(|state| state.standing()));
+    let stands = stories[5].state.as_ref().map(|state| state.standing());
+    assert_eq!(found, stands);
+    let standing = |story: &Story| store.standing(&story.namespace, story.id).unwrap();
+    assert_eq!(standing(&stories[5]), stands);
+    assert_eq!(standing(&stories[1]), None, "it is over");
+    assert_eq!(standing(&Story::new("default", 99)), None, "it was never created");
+
+    // A standing changes without an event, too, and then all else stays.
+    let mut promised = stands.unwrap();
+    if let Place::Leased(held) = &mut promised.place {
+        held.report = Some(Box::new(Progress { fraction: Some(0.5), ..Progress::default() }));
+    }
+    let head = store.head(&promised.namespace, promised.id).unwrap();
+    let append = Append {
+        standing: Some(promised.clone()),
+        ..Append::barrier(promised.namespace.clone(), promised.id, head.unwrap())
+    };
+    commit(store, append);
+    assert_eq!(standing(&stories[5]), Some(promised));
+    assert_eq!(store.head(&stories[5].namespace, stories[5].id).unwrap(), head);
 }
 
 /// Sixty executions in every phase, with and without runner and labels.

@@ -90,6 +90,43 @@ async fn a_deadline_that_passed_while_the_server_was_down_fires_after_the_boot_g
 }
 
 #[tokio::test]
+async fn progress_that_was_acknowledged_and_too_soon_for_an_event_outlives_the_server() {
+    let site = site();
+    let mut server = site.start().await;
+    let api = site.api();
+    let id = create(&api, "busy", json!({})).await;
+    let lease = claim(&api).await;
+    let beat = |lease: &Lease, page: u64| {
+        let progress = json!({"message": "on", "details": {"page": page}});
+        Request::under(lease, "heartbeat", json!({"progress": progress}))
+    };
+    // The first is an event at once; what follows within its second waits for its turn.
+    for page in 1..=3 {
+        api.ask(&beat(&lease, page)).await.ok();
+    }
+    // What else becomes durable meanwhile does not take its place.
+    api.ask(&Request::by_person(&id, "cancel", json!({"reason": "enough"}))).await.ok();
+    server.kill().await;
+
+    let mut server = site.start().await;
+    let page = |event: &log::Event| event.data()["details"]["page"].clone();
+    let reports = |log: Vec<log::Event>| -> Vec<Value> {
+        log.iter().filter(|event| event.kind == "execution.progress").map(page).collect()
+    };
+    let last = log::wait_for(&api, &id, |event| page(event) == 3).await;
+    assert_eq!(last.kind, "execution.progress");
+    assert_eq!(reports(log::read(&api, &id).await), [1, 3]);
+    // Once it is in the log no start tells it again.
+    api.ask(&beat(&lease, 4)).await.ok();
+    log::wait_for(&api, &id, |event| page(event) == 4).await;
+    server.kill().await;
+    let _server = site.start().await;
+    api.ask(&beat(&lease, 5)).await.ok();
+    log::wait_for(&api, &id, |event| page(event) == 5).await;
+    assert_eq!(reports(log::read(&api, &id).await), [1, 3, 4, 5]);
+}
+
+#[tokio::test]
 async fn a_runner_that_does_not_come_back_has_lost_its_lease_and_everybody_is_told_why() {
     let site = site();
     let mut server = site.start().await;

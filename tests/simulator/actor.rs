@@ -8,7 +8,8 @@ use heartline_actors::{
     feed::Feed,
 };
 use heartline_execution::{
-    Command, Decision, Event, EventBody, ExecutionId, Namespace, Rejection, Reply, Span, State,
+    Command, Decision, Event, EventBody, ExecutionId, Namespace, Rejection, Reply, Span, Standing,
+    State,
     decide::{Context, decide},
     event::{Empty, Private},
     state,
@@ -106,9 +107,16 @@ impl Server {
         self.execute(env, ask);
     }
 
-    fn build(&mut self, namespace: &Namespace, id: ExecutionId, state: Option<State>) {
+    pub(super) fn build(
+        &mut self,
+        namespace: &Namespace,
+        id: ExecutionId,
+        state: Option<State>,
+    ) -> u64 {
         let actor = self.made(namespace, id, state);
+        let generation = actor.generation;
         self.actors.insert(id, actor);
+        generation
     }
 
     fn made(&mut self, namespace: &Namespace, id: ExecutionId, state: Option<State>) -> Actor {
@@ -116,6 +124,9 @@ impl Server {
         let (head, lifecycle) = state.as_ref().map_or((0, 0), |s| (s.seq, s.lifecycle_seq));
         feed.opened(head, lifecycle);
         self.generations += 1;
+        let standing = self.board.standing(id);
+        let report = standing.as_deref().and_then(Standing::report);
+        let report = report.map(|(lease, progress)| (lease, progress.clone()));
         Actor {
             generation: self.generations,
             facets: state.as_ref().map(Facets::of),
@@ -125,7 +136,7 @@ impl Server {
             inflight: 0,
             poisoned: Rc::default(),
             snapshot_seq: head,
-            pacing: Pacing::default(),
+            pacing: Pacing::taken_over(report),
         }
     }
 
@@ -142,7 +153,6 @@ impl Server {
             env.checks.contested.insert(ask.id);
         } else if let Some(actor) = self.actors.remove(&ask.id) {
             if actor.poisoned.get() {
-                env.checks.forget_report(ask.id);
                 return Err(Err(Refused::Interrupted));
             }
             return Ok(actor);
@@ -162,7 +172,12 @@ impl Server {
             return Err(decided.map(|decision| decision.reply).map_err(Refused::Rejected));
         }
         env.coverage.moment("actor built from the log");
-        Ok(self.made(&ask.namespace, ask.id, Some(state)))
+        let actor = self.made(&ask.namespace, ask.id, Some(state));
+        if actor.pacing.is_pending() && !ask.detached {
+            env.coverage.moment("progress report found by another actor");
+            self.wake(env, ask.id, actor.generation, Span(0));
+        }
+        Ok(actor)
     }
 
     fn execute(&mut self, env: &mut Env, ask: Ask) {
@@ -188,7 +203,7 @@ impl Server {
         };
         if let Some(reply) = self.postpone(env, &mut actor, &ask) {
             let id = ask.id;
-            self.behind_barrier(env, &actor, ask, Ok(reply));
+            self.keep_report(env, &mut actor, ask, reply);
             self.actors.insert(id, actor);
             return;
         }
@@ -211,6 +226,12 @@ impl Server {
             Ok(decision) if !decision.events.is_empty() => {
                 self.append(env, &mut actor, decision, ask, spoilt || lost);
             }
+            Ok(decision)
+                if matches!(ask.command, Command::ReportProgress { .. })
+                    && actor.pacing.has_promised() =>
+            {
+                self.keep_report(env, &mut actor, ask, decision.reply);
+            }
             Ok(decision) => self.behind_barrier(env, &actor, ask, Ok(decision.reply)),
             Err(rejection) => self.behind_barrier(env, &actor, ask, Err(rejection)),
         }
@@ -219,7 +240,7 @@ impl Server {
         }
     }
 
-    fn is_decided(&self, id: ExecutionId) -> bool {
+    pub(super) fn is_decided(&self, id: ExecutionId) -> bool {
         self.journal.iter().any(|entry| entry.after.ask.id == id)
     }
 
@@ -313,7 +334,7 @@ impl Server {
         if events.iter().any(|e| matches!(e.body, EventBody::Started(_))) {
             actor.pulse = Some(Arc::new(Pulse::new(env.now)));
         }
-        let standing = lifecycle.then(|| state.standing());
+        let standing = lifecycle.then(|| actor.pacing.promise(state.standing()));
         let summary = lifecycle.then(|| {
             let after = Facets::of(state);
             let before = actor.facets.replace(after.clone());
@@ -322,7 +343,7 @@ impl Server {
             Arc::new(Summary { json: json.into(), facets: after, before })
         });
         if env.suffers(Sabotage::EarlyShow) {
-            env.harmed = true;
+            // Harm is done only where somebody watches, and then it is noticed.
             actor.feed.publish(records.clone(), None);
         }
         let append = Append {
@@ -462,9 +483,13 @@ impl Server {
         let nth = env.chance.below(self.actors.len());
         let id = *self.actors.keys().nth(nth)?;
         env.coverage.fault("actor panicked");
-        env.checks.forget_report(id);
         let actor = self.actors.remove(&id)?;
         let namespace = actor.state?.spec.namespace.clone();
+        let promised = self.board.standing(id).is_some_and(|s| s.report().is_some());
+        if promised || self.is_decided(id) {
+            let (epoch, namespace) = (self.epoch, namespace.clone());
+            env.after(Span(0), Happening::Awaken { epoch, namespace, id });
+        }
         env.chance.percent(30).then_some((namespace, id))
     }
 }
@@ -503,7 +528,7 @@ fn spoil(
     (command, after, spoilt)
 }
 
-fn barrier(actor: &Actor, ask: Ask, answer: Result<Reply, Rejection>) -> Entry {
+pub(super) fn barrier(actor: &Actor, ask: Ask, answer: Result<Reply, Rejection>) -> Entry {
     let append = Append {
         namespace: ask.namespace.clone(),
         id: ask.id,

@@ -425,7 +425,7 @@ impl Checks {
     pub(crate) fn started(&mut self, now: Timestamp, grace_until: Timestamp) {
         self.grace_until = grace_until;
         for known in self.known.values_mut() {
-            known.reports = Reports::default();
+            known.reports.last = None;
         }
         self.claiming.clear();
         self.allowances.started(now);

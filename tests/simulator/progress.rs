@@ -1,14 +1,14 @@
 //! Progress reports on their way to the log: at most one event per interval, the newest report
-//! wins, and the last one is never lost, as `actors::writer` paces them.
+//! wins, and the last one that was acknowledged is never lost, as `actors::writer` paces them.
 
 use heartline_execution::{
-    Command, ExecutionId, LeaseId, Reply, Span,
+    Command, ExecutionId, LeaseId, Namespace, Reply, Span, Standing,
     content::{Item, Progress},
     decide::{Context, decide},
 };
 
 use super::{
-    actor::Actor,
+    actor::{Actor, barrier},
     checks::Pace,
     env::Env,
     sabotage::Sabotage,
@@ -24,11 +24,30 @@ pub(super) struct Pacing {
     at: heartline_execution::Timestamp,
     /// The newest report that was too soon for an event of its own.
     pending: Option<(LeaseId, Progress)>,
+    /// The standing that was appended last has a report.
+    promised: bool,
     /// What is decided next must not wait for its turn.
     hurried: bool,
 }
 
 impl Pacing {
+    /// Of an actor that finds a report which one before it had promised an event.
+    pub(super) fn taken_over(pending: Option<(LeaseId, Progress)>) -> Self {
+        Self { promised: pending.is_some(), pending, ..Self::default() }
+    }
+
+    /// A standing that is about to be appended, with the report that waits.
+    pub(super) fn promise(&mut self, mut standing: Standing) -> Standing {
+        let waits = self.pending.as_ref();
+        standing.promise(waits.map(|(lease, progress)| (*lease, progress)));
+        self.promised = standing.report().is_some();
+        standing
+    }
+
+    pub(super) fn has_promised(&self) -> bool {
+        self.promised
+    }
+
     pub(super) fn is_pending(&self) -> bool {
         self.pending.is_some()
     }
@@ -51,7 +70,8 @@ impl Server {
         let undelivered = state.cancel.as_ref().is_some_and(|c| c.delivered_at.is_none());
         let interval = env.settings.progress_interval;
         if undelivered || env.now >= actor.pacing.at.plus(interval) {
-            actor.pacing = Pacing { at: env.now, pending: None, hurried: undelivered };
+            actor.pacing.pending = None;
+            (actor.pacing.at, actor.pacing.hurried) = (env.now, undelivered);
             return None;
         }
         env.coverage.moment("progress report waited for its turn");
@@ -67,7 +87,37 @@ impl Server {
         Some(Reply::Done { seq: state.seq, cancel_requested: state.cancel.is_some() })
     }
 
-    fn wake(&self, env: &mut Env, id: ExecutionId, generation: u64, wait: Span) {
+    /// Makes durable which report waits, if one does, and answers then.
+    pub(super) fn keep_report(&mut self, env: &mut Env, actor: &mut Actor, ask: Ask, reply: Reply) {
+        let standing = actor.state.as_ref().map(|state| actor.pacing.promise(state.standing()));
+        let mut entry = barrier(actor, ask, Ok(reply));
+        entry.append.standing = standing;
+        actor.inflight += 1;
+        self.submit(env, entry);
+    }
+
+    /// An actor for whoever may have been promised an event by one that has died.
+    pub(crate) fn awaken(&mut self, env: &mut Env, namespace: Namespace, id: ExecutionId) {
+        if self.actors.get(&id).is_some_and(|actor| actor.poisoned.get()) {
+            self.actors.remove(&id);
+        }
+        if self.actors.contains_key(&id) {
+            return;
+        }
+        if self.is_decided(id) || !self.healthy {
+            let epoch = self.epoch;
+            env.after(RETRY, Happening::Awaken { epoch, namespace, id });
+            return;
+        }
+        let state = self.load(env, &namespace, id);
+        if let Some(state) = state.filter(|state| !state.phase.is_terminal()) {
+            env.coverage.moment("actor built for what one before it had promised");
+            let generation = self.build(&namespace, id, Some(state));
+            self.wake(env, id, generation, Span(0));
+        }
+    }
+
+    pub(super) fn wake(&self, env: &mut Env, id: ExecutionId, generation: u64, wait: Span) {
         let epoch = self.epoch;
         env.after(wait, Happening::ReportIsDue { epoch, id, generation });
     }
@@ -121,7 +171,7 @@ impl Server {
     fn report(&mut self, env: &mut Env, actor: &mut Actor, id: ExecutionId, hurried: bool) {
         let Some((lease, progress)) = actor.pacing.pending.take() else { return };
         let Some(state) = &actor.state else { return };
-        actor.pacing = Pacing { at: env.now, pending: None, hurried };
+        (actor.pacing.at, actor.pacing.hurried) = (env.now, hurried);
         let ask = Ask {
             asker: Asker::Nobody,
             namespace: state.spec.namespace.clone(),
@@ -139,8 +189,10 @@ impl Server {
             Ok(decision) if !decision.events.is_empty() => {
                 self.append(env, actor, decision, ask, false);
             }
-            // Nothing new in it, or its lease has ended.
-            Ok(_) | Err(_) => {}
+            // Nothing new in it.
+            Ok(decision) => self.keep_report(env, actor, ask, decision.reply),
+            // Its lease has ended.
+            Err(_) => {}
         }
     }
 

@@ -1,10 +1,13 @@
 //! The checkers of progress reports: one actor writes at most one event per interval, and the last
 //! report that was acknowledged is in the log before its attempt ends.
 
-use heartline_execution::{ExecutionId, LeaseId, Timestamp, content::Progress};
+use heartline_execution::{Command, ExecutionId, LeaseId, Timestamp, content::Progress};
 use serde_json::Value;
 
-use super::checks::{Checks, Deed, Known};
+use super::{
+    checks::{Checks, Deed, Known},
+    server::Ask,
+};
 
 /// How the event of a progress report came about.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +30,7 @@ pub(super) struct Reported {
 pub(super) struct Reports {
     newest: Option<Reported>,
     /// The last event of a report: whose, and when.
-    last: Option<(u64, Timestamp)>,
+    pub(super) last: Option<(u64, Timestamp)>,
 }
 
 impl Checks {
@@ -41,10 +44,12 @@ impl Checks {
         }
     }
 
-    /// The actor that held a report back has died.
-    pub(crate) fn forget_report(&mut self, id: ExecutionId) {
-        if let Some(known) = self.known.get_mut(&id) {
-            known.reports = Reports::default();
+    /// Nobody was told whether this report was heard; it may be, in place of the newest that was.
+    pub(crate) fn doubt_report(&mut self, ask: &Ask) {
+        if let (Command::ReportProgress { .. }, Some(known)) =
+            (&ask.command, self.known.get_mut(&ask.id))
+        {
+            known.reports.newest = None;
         }
     }
 

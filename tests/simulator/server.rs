@@ -116,7 +116,7 @@ impl Server {
             FeedLimits { kept_bytes: 1 << 20, page: EVERYTHING, subscriptions: usize::MAX };
         let not_before = env.now.plus(env.settings.boot_grace);
         let mut board = Board::default();
-        let mut leases_at_start = 0;
+        let (mut leases_at_start, mut promised) = (0, Vec::new());
         let now = env.now;
         let mut queues = Vec::new();
         let set = store.queues(&mut |ns, queue, set| queues.push(((ns, queue), set)));
@@ -134,6 +134,9 @@ impl Server {
         }
         let read = store.live(&mut |standing| {
             leases_at_start += usize::from(standing.held().is_some());
+            if standing.report().is_some() {
+                promised.push((standing.namespace.clone(), standing.id));
+            }
             board.restore(standing, now, not_before);
         });
         env.checks.claim(Invariant::D, read.is_ok(), || format!("the live index: {read:?}"));
@@ -155,6 +158,9 @@ impl Server {
             leases_at_start,
         };
         server.tick(env);
+        for (namespace, id) in promised {
+            server.awaken(env, namespace, id);
+        }
         server
     }
 
@@ -224,6 +230,7 @@ impl Server {
                         let result = result.map_err(Failure::Moved);
                         self.complete(env, append, after, result);
                     } else {
+                        env.checks.doubt_report(&entry.after.ask);
                         env.checks.unknown(&entry.append, &entry.after.deed);
                         env.hang_up(&entry.after.ask.asker);
                     }
@@ -318,7 +325,11 @@ impl Server {
                 let news = found.into_iter().skip(shown).map(|stored| stored.record).collect();
                 feed.publish(news, Some(state.phase).filter(|phase| phase.is_terminal()));
             }
-            self.make_up(env, state.standing());
+            let mut standing = state.standing();
+            if let Ok(Some(row)) = env.disk.store().standing(&namespace, id) {
+                standing.promise(row.report());
+            }
+            self.make_up(env, standing);
         }
         self.healthy = true;
         env.checks.excuse(env.now);
@@ -331,6 +342,7 @@ impl Server {
         let id = standing.id;
         let before = self.board.standing(id);
         if before.as_deref().is_some_and(|before| before.stands_as(&standing)) {
+            self.board.promise(id, standing.report());
             if let (Some(held), Some(pulse)) = (standing.held(), self.board.pulse(id)) {
                 pulse.beat(held.alive_at);
                 pulse.progress(held.progressed_at);
@@ -364,6 +376,7 @@ impl Server {
         env.disk.keep(&appends[..kept]);
         for entry in &torn {
             env.checks.unknown(&entry.append, &entry.after.deed);
+            env.checks.doubt_report(&entry.after.ask);
         }
         for entry in torn.into_iter().chain(entries) {
             env.hang_up(&entry.after.ask.asker);
@@ -385,9 +398,12 @@ impl Server {
     ) {
         let id = after.ask.id;
         let wrote = !append.records.is_empty();
+        let promise = append.standing.as_ref().filter(|_| !wrote).cloned();
         if let Err(failure) = result {
             after.poisoned.set(true);
-            env.checks.forget_report(id);
+            env.checks.doubt_report(&after.ask);
+            let (epoch, namespace) = (self.epoch, append.namespace.clone());
+            env.after(Span(0), Happening::Awaken { epoch, namespace, id });
             let refused = match failure {
                 Failure::Moved(refusal) => {
                     env.coverage.fault("actor rebuilt after a lost race");
@@ -425,15 +441,20 @@ impl Server {
                     self.board.heard(id);
                 }
             }
-            if let Some(standing) = after.standing {
-                let pulse = standing.held().and(after.pulse);
-                self.observe(env, standing, pulse);
-            }
-            if let Some(actor) = self.current(id, after.generation) {
-                actor.inflight -= 1;
-                if after.ended.is_some() && actor.inflight == 0 {
-                    self.actors.remove(&id);
-                }
+        }
+        if let Some(standing) = after.standing {
+            let pulse = standing.held().and(after.pulse);
+            self.observe(env, standing, pulse);
+        }
+        if let Some(standing) = &promise {
+            self.board.promise(id, standing.report());
+        }
+        if (wrote || promise.is_some())
+            && let Some(actor) = self.current(id, after.generation)
+        {
+            actor.inflight -= 1;
+            if after.ended.is_some() && actor.inflight == 0 {
+                self.actors.remove(&id);
             }
         }
         if let (Some((seq, json)), Asker::Watcher(watcher)) = (after.view, &after.ask.asker) {
@@ -441,9 +462,7 @@ impl Server {
             env.send(Happening::Shown { watcher, epoch: self.epoch, seq, json });
             return;
         }
-        if self.current(id, after.generation).is_some_and(|actor| !actor.poisoned.get()) {
-            note_report(env, &after.ask, &after.answer);
-        }
+        note_report(env, &after.ask, &after.answer);
         self.deliver(env, after.ask, after.answer.map_err(Refused::Rejected), wrote);
     }
 

@@ -135,6 +135,11 @@ impl World {
         self.env.checks.claim(Invariant::C, position <= head, || {
             format!("{id}: a watcher has seen {position}, the log ends at {head}")
         });
+        if let Some(durable) = self.env.checks.known.get(&id).map(|known| known.log.len() as u64) {
+            self.env.checks.claim(Invariant::C, head <= durable, || {
+                format!("{id}: {head} events are there to be seen, and {durable} are durable")
+            });
+        }
         if position < head {
             self.read_page(watcher, &namespace, id, head);
             return;

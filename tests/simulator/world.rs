@@ -60,6 +60,7 @@ pub(crate) enum Happening {
     Settle { epoch: u64, key: QueueKey, ids: Vec<ExecutionId> },
     Configure { key: QueueKey, patch: Box<QueuePatch> },
     ReportIsDue { epoch: u64, id: ExecutionId, generation: u64 },
+    Awaken { epoch: u64, namespace: Namespace, id: ExecutionId },
     Purge { namespace: Namespace, id: ExecutionId },
     Sweep,
     Crash,
@@ -250,6 +251,9 @@ impl World {
             }
             Happening::ReportIsDue { epoch, id, generation } => {
                 self.at(epoch, |server, env| server.report_is_due(env, id, generation));
+            }
+            Happening::Awaken { epoch, namespace, id } => {
+                self.at(epoch, |server, env| server.awaken(env, namespace, id));
             }
             Happening::Purge { namespace, id } => {
                 self.at(self.epochs, |server, env| server.purge(env, &namespace, id));
