@@ -426,12 +426,22 @@ impl Directory {
     }
 
     /// Builds the actor of an execution whose last progress was promised an event: it finds the
-    /// report on the board and makes the event.
+    /// report on the board and makes the event. Tries again while the store cannot be read; at a
+    /// stop the next start does it.
     pub(crate) fn wake(self: &Arc<Self>, namespace: Namespace, id: ExecutionId) {
         let directory = Arc::clone(self);
         let awake = async move {
-            if let Err(error) = directory.show(&namespace, id).await {
-                tracing::warn!(execution = %id, %error, "its last progress waits for its next call");
+            while !directory.core.is_closing() {
+                match directory.show(&namespace, id).await {
+                    Err(Error::StoreUnavailable(_)) => {
+                        tokio::time::sleep(directory.core.config.journal.recover_interval).await;
+                    }
+                    Err(error) => {
+                        tracing::debug!(execution = %id, %error, "nothing to wake");
+                        return;
+                    }
+                    Ok(_) => return,
+                }
             }
         };
         if !self.core.is_closing() && !self.spawn_at_home(id, awake) {
@@ -443,8 +453,9 @@ impl Directory {
     pub(crate) fn exited(self: &Arc<Self>, id: ExecutionId, generation: u64, panicked: bool) {
         self.forget(id, generation);
         if let Some(standing) = self.core.board().standing(id) {
+            let leaves = || standing.held().is_some() && lock(&self.leaving).contains_key(&id);
             // What it left in the journal may promise something, too.
-            if standing.report().is_some() || lock(&self.leaving).contains_key(&id) {
+            if standing.report().is_some() || leaves() {
                 self.wake(standing.namespace.clone(), id);
             }
         }

@@ -140,6 +140,30 @@ fn the_last_progress_report_is_never_lost_and_none_comes_more_often_than_the_int
 }
 
 #[test]
+fn a_report_that_waits_is_told_though_its_actor_dies_and_nobody_calls() {
+    let hook = |_: ExecutionId, command: &Command| {
+        assert!(!matches!(command, Command::PostEvents { .. }), "asked to");
+    };
+    let hooks = Hooks { before_command: Some(Arc::new(hook)) };
+    with(memory(), hooks, |handle| async move {
+        let id = create(&handle, spec("q")).await;
+        let lease = claim(&handle, "q", "r").await.lease;
+        let mut watcher = subscribe(&handle, id).await;
+        for fraction in [0.1, 0.2, 0.3] {
+            let progress = Progress { fraction: Some(fraction), message: None, details: None };
+            handle.heartbeat(&ns(), id, lease, Some(progress), 0).await.expect("alive");
+        }
+        let hit = post(&handle, id, lease, 1, "boom").await;
+        assert!(matches!(hit, Err(Error::Interrupted)), "{hit:?}");
+        let seen = follow(&mut watcher, |event| event["data"]["fraction"] == 0.3).await;
+        let told = seen.iter().filter(|event| event["type"] == "execution.progress");
+        let told: Vec<_> = told.map(|event| event["data"]["fraction"].as_f64()).collect();
+        assert_eq!(told, [Some(0.1), Some(0.3)]);
+        assert_eq!(handle.supervisor().restarts, 1);
+    });
+}
+
+#[test]
 fn a_panic_in_one_actor_is_told_to_its_caller_and_to_nobody_else() {
     let panics = Arc::new(AtomicUsize::new(1));
     let left = Arc::clone(&panics);
