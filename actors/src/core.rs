@@ -178,8 +178,9 @@ impl Core {
         self.reveal(namespace, id, state.seq, ended)?;
         let mut standing = state.standing();
         // What its runner was promised is in no log, only in the row.
-        if let Some(row) = self.store.standing(namespace, id)? {
-            standing.promise(row.report());
+        match self.store.standing(namespace, id) {
+            Ok(row) => standing.promise(row.as_ref().and_then(|row| row.report())),
+            Err(error) => tracing::error!(execution = %id, %error, "its last progress is lost"),
         }
         let (before, pulse) = {
             let board = self.board();

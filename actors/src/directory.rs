@@ -3,17 +3,22 @@
 //! At most one actor per execution is listed; should two ever run, the log's expected seq lets only
 //! one write. A terminal execution gets no actor: its state is read, answered from and dropped.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, RwLock,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use actix::{
     Actor, Addr, Handler, Message,
     dev::{SendError, ToEnvelope},
 };
-use heartline_execution::{Command, ExecutionId, Kind, Namespace, Span, State, Timestamp, decide};
-use heartline_storage::{Append, Idempotency};
+use heartline_execution::{
+    Command, ExecutionId, Kind, Namespace, Span, Standing, State, Timestamp, decide,
+};
+use heartline_storage::{Append, Error as StoreError, Idempotency};
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
@@ -24,7 +29,7 @@ use crate::{
     journal::Status,
     maps::{HashMap, IndexMap},
     views::{Error, View},
-    writer::{self, Answer, Answering, Nudge, Wants, Writer},
+    writer::{self, Answer, Answering, Loaded, Nudge, Wants, Writer},
 };
 
 /// Draws of an id until its home is the current thread; with so many, a miss is as good as
@@ -66,7 +71,7 @@ pub(crate) struct Directory {
     hooks: Hooks,
     homes: RwLock<Homes>,
     slots: Mutex<IndexMap<ExecutionId, Slot>>,
-    /// Actors that are gone and whose last appends are not settled. Touched under the slots' lock.
+    /// Actors that are gone and whose last appends are not settled. Added to under the slots' lock.
     leaving: Mutex<HashMap<ExecutionId, Vec<Arc<Status>>>>,
     /// One load at a time per execution.
     loading: Mutex<HashMap<ExecutionId, Arc<tokio::sync::Mutex<()>>>>,
@@ -301,22 +306,32 @@ impl Directory {
         id: ExecutionId,
     ) -> Result<Found, Error> {
         self.back_off(id).await;
-        let state = self.read(namespace, id).await?;
-        if state.phase.is_terminal() {
-            return Ok(Found::Terminal(Box::new(state)));
+        let found = self.read(namespace, id).await?;
+        if found.state.phase.is_terminal() {
+            return Ok(Found::Terminal(Box::new(found.state)));
         }
-        Ok(Found::Actor(self.start(namespace, id, Some(state))))
+        Ok(Found::Actor(self.start(namespace, id, Some(found))))
     }
 
     /// The log as it stays: whatever dead actors left in the journal is settled.
-    async fn read(&self, namespace: &Namespace, id: ExecutionId) -> Result<State, Error> {
+    async fn read(&self, namespace: &Namespace, id: ExecutionId) -> Result<Loaded, Error> {
         let leaving = lock(&self.leaving).get(&id).cloned().unwrap_or_default();
         for status in leaving {
             status.settled().await;
         }
         let store = Arc::clone(&self.core.store);
         let of = namespace.clone();
-        blocking(move || store.load(&of, id)).await??.ok_or(Error::NotFound)
+        blocking(move || {
+            let Some(state) = store.load(&of, id)? else { return Ok(None) };
+            let lease = state.lease.as_ref().map(|lease| lease.id);
+            let row = if lease.is_some() { store.standing(&of, id)? } else { None };
+            let report = row.as_ref().and_then(Standing::report).filter(|r| Some(r.0) == lease);
+            let report = report.map(|(lease, progress)| (lease, progress.clone()));
+            Ok(Some(Loaded { state, report }))
+        })
+        .await?
+        .map_err(|error: StoreError| Error::from(error))?
+        .ok_or(Error::NotFound)
     }
 
     /// After crashes, the next actor waits: longer each time, so that a poisonous execution does
@@ -334,7 +349,7 @@ impl Directory {
         self: &Arc<Self>,
         namespace: &Namespace,
         id: ExecutionId,
-        state: Option<State>,
+        found: Option<Loaded>,
     ) -> Slot {
         let generation = self.generations.fetch_add(1, Ordering::Relaxed);
         let home = self.home(id);
@@ -347,7 +362,7 @@ impl Directory {
             let status = Arc::clone(&shared.status);
             // A full mailbox means that the actor will look anyway.
             let nudge: Nudge = Arc::new(move || drop(me.try_send(Look)));
-            let writer = Writer::new(core, of, id, state, status, nudge);
+            let writer = Writer::new(core, of, id, found, status, nudge);
             ExecutionActor { writer, usage: shared, guard }
         };
         let address = if home.is_here() {
@@ -425,39 +440,49 @@ impl Directory {
         }
     }
 
-    /// Builds the actor of an execution whose last progress was promised an event: it finds the
-    /// report on the board and makes the event. Tries again while the store cannot be read; at a
+    /// Builds, after a `pause`, the actor of an execution whose last progress was promised an event:
+    /// it finds the report and makes the event. Tries again while the store cannot be read; at a
     /// stop the next start does it.
-    pub(crate) fn wake(self: &Arc<Self>, namespace: Namespace, id: ExecutionId) {
+    pub(crate) fn wake(self: &Arc<Self>, namespace: Namespace, id: ExecutionId, pause: Duration) {
         let directory = Arc::clone(self);
         let awake = async move {
+            let mut pause = pause;
             while !directory.core.is_closing() {
-                match directory.show(&namespace, id).await {
+                tokio::time::sleep(pause).await;
+                match directory.find(&namespace, id).await {
+                    Ok(Found::Actor(slot)) => {
+                        // It is there, and nothing is sent to it.
+                        slot.usage.queued.fetch_sub(1, Ordering::AcqRel);
+                        return;
+                    }
+                    Ok(Found::Terminal(_)) => return,
                     Err(Error::StoreUnavailable(_)) => {
-                        tokio::time::sleep(directory.core.config.journal.recover_interval).await;
+                        pause = directory.core.config.journal.recover_interval;
                     }
                     Err(error) => {
                         tracing::debug!(execution = %id, %error, "nothing to wake");
                         return;
                     }
-                    Ok(_) => return,
                 }
             }
         };
         if !self.core.is_closing() && !self.spawn_at_home(id, awake) {
-            tracing::warn!(execution = %id, "its last progress waits: its thread has stopped");
+            tracing::debug!(execution = %id, "not woken: its thread has stopped");
         }
     }
 
     /// An actor's last word, from its exit guard.
     pub(crate) fn exited(self: &Arc<Self>, id: ExecutionId, generation: u64, panicked: bool) {
         self.forget(id, generation);
-        if let Some(standing) = self.core.board().standing(id) {
-            let leaves = || standing.held().is_some() && lock(&self.leaving).contains_key(&id);
-            // What it left in the journal may promise something, too.
-            if standing.report().is_some() || leaves() {
-                self.wake(standing.namespace.clone(), id);
-            }
+        // What it left in the journal may promise something, too.
+        let leaves = lock(&self.leaving).contains_key(&id);
+        let standing = self.core.board().standing(id);
+        if let Some(standing) = standing
+            && (standing.report().is_some() || leaves && standing.held().is_some())
+        {
+            // Whatever it died of may last a moment.
+            let pause = self.core.config.journal.recover_interval;
+            self.wake(standing.namespace.clone(), id, pause);
         }
         if !panicked {
             return;
@@ -504,15 +529,15 @@ impl Directory {
             slot.usage.status.poisoned.store(true, Ordering::Release);
             true
         });
-        let state = self.read(namespace, id).await?;
-        if !state.phase.is_terminal() {
+        let found = self.read(namespace, id).await?;
+        if !found.state.phase.is_terminal() {
             let nudge: Nudge = Arc::new(|| {});
             let status = Arc::new(Status::new(self.home(id).outcomes));
             let mut writer = Writer::new(
                 Arc::clone(&self.core),
                 namespace.clone(),
                 id,
-                Some(state),
+                Some(found),
                 status,
                 nudge,
             );

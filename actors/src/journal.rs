@@ -367,7 +367,7 @@ impl Writer {
                 let (expected, actual) = (append.expected_seq, append.expected_seq);
                 reply.tell(Err(Failure::Moved(Refusal::Moved { expected, actual })));
             } else {
-                bytes += append.records.iter().map(|r| r.json.len()).sum::<usize>();
+                bytes += append.bytes();
                 appends.push(append);
                 replies.push(reply);
             }

@@ -3,7 +3,7 @@
 use std::{
     sync::{Arc, atomic::Ordering},
     thread::JoinHandle,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use actix::{Actor, Arbiter};
@@ -109,7 +109,7 @@ pub fn start(
     let (own, home) = Home::start()?;
     let directory = Arc::new(Directory::new(Arc::clone(&core), hooks, vec![home]));
     for (namespace, id) in promised {
-        directory.wake(namespace, id);
+        directory.wake(namespace, id, Duration::ZERO);
     }
     let watch = Arc::<Watch>::default();
     let (for_queues, for_supervisor) = (Arbiter::new(), Arbiter::new());

@@ -79,6 +79,13 @@ impl Answering {
     }
 }
 
+/// An execution as the store has it.
+pub(crate) struct Loaded {
+    pub(crate) state: State,
+    /// The progress that its runner was promised an event for.
+    pub(crate) report: Option<(LeaseId, Progress)>,
+}
+
 /// Called at the writer's home when the actor should look at its [`Status`].
 pub(crate) type Nudge = Arc<dyn Fn() + Send + Sync>;
 
@@ -111,19 +118,16 @@ impl Writer {
         core: Arc<Core>,
         namespace: Namespace,
         id: ExecutionId,
-        state: Option<State>,
+        found: Option<Loaded>,
         status: Arc<Status>,
         nudge: Nudge,
     ) -> Self {
+        let (state, pending_progress) =
+            found.map_or((None, None), |found| (Some(found.state), found.report));
         let feed = core.feeds.of(&namespace, id);
         let (head, lifecycle) = state.as_ref().map_or((0, 0), |s| (s.seq, s.lifecycle_seq));
         feed.opened(head, lifecycle);
-        let (pulse, standing) = {
-            let board = core.board();
-            (board.pulse(id), board.standing(id))
-        };
-        let report = standing.as_deref().and_then(Standing::report);
-        let pending_progress = report.map(|(lease, progress)| (lease, progress.clone()));
+        let pulse = core.board().pulse(id);
         Self {
             facets: state.as_ref().map(Facets::of),
             snapshot_seq: head,
@@ -160,10 +164,11 @@ impl Writer {
             return;
         }
         let command = self.with_newest_signs(command);
-        self.take(permit, Execute { command, wants, after, idempotency, answering });
+        let execute = Execute { command, wants, after, idempotency, answering };
+        self.take(permit, execute, Word::Now);
     }
 
-    fn take(&mut self, permit: Permit, execute: Execute) {
+    fn take(&mut self, permit: Permit, execute: Execute, word: Word) {
         let Execute { command, wants, after, idempotency, answering } = execute;
         let context = decide::Context {
             id: self.id,
@@ -178,9 +183,10 @@ impl Writer {
             Ok(decision) if decision.events.is_empty() => {
                 // The same as before, and yet a sign of life: of whoever has the lease now.
                 let lease = self.state.as_ref().and_then(|state| state.lease.as_ref());
-                if speaker.is_some_and(|speaker| lease.is_some_and(|l| l.id == speaker)) {
+                let speaks = |lease| word == Word::Now && speaker == Some(lease);
+                if lease.is_some_and(|lease| speaks(lease.id)) {
                     let sign = if reports { Sign::GotOn } else { Sign::Alive };
-                    sign.note(&self.core, self.id, self.pulse.as_deref());
+                    sign.note(&self.core, self.id, self.pulse.as_deref(), Word::Now);
                 }
                 if reports && self.promised {
                     // It is the newest, and no other may be told after it.
@@ -191,7 +197,9 @@ impl Writer {
                 let answer = Answer { reply: decision.reply, view };
                 self.answer_behind_barrier(permit, answering, Ok(answer));
             }
-            Ok(decision) => self.submit(permit, decision, wants, idempotency, answering),
+            Ok(decision) => {
+                self.submit(permit, decision, (wants, word), idempotency, answering);
+            }
             Err(rejection) => {
                 self.answer_behind_barrier(permit, answering, Err(Error::Rejected(rejection)));
             }
@@ -244,7 +252,8 @@ impl Writer {
         self.progress_at = self.core.now();
         let (answering, _nobody_waits) = oneshot::channel();
         let command = Command::ReportProgress { lease, progress };
-        self.take(permit, Execute::new(command, Wants::Nothing, Answering::Caller(answering)));
+        let execute = Execute::new(command, Wants::Nothing, Answering::Caller(answering));
+        self.take(permit, execute, Word::Before);
         true
     }
 
@@ -269,9 +278,7 @@ impl Writer {
             self.progress_at = now;
             return None;
         }
-        if let Some(pulse) = &self.pulse {
-            pulse.progress(now);
-        }
+        Sign::GotOn.note(&self.core, self.id, self.pulse.as_deref(), Word::Now);
         self.pending_progress = Some((*lease, progress.clone()));
         Some(Reply::Done { seq: state.seq, cancel_requested: state.cancel.is_some() })
     }
@@ -285,8 +292,10 @@ impl Writer {
         let barrier = Append::barrier(self.namespace.clone(), self.id, seq);
         let append = Append { standing, ..barrier };
         let answer = Answer { reply, view: None };
-        let promise = Some(self.pending_progress.clone());
-        let after = AfterCommit { promise, ..self.after_commit(answer, answering) };
+        let after = AfterCommit {
+            promise: Some(self.pending_progress.clone()),
+            ..self.after_commit(answer, answering)
+        };
         let done = Box::new(move |result| after.run(result));
         self.core.journal.submit(permit, append, Arc::clone(&self.status), done);
     }
@@ -313,7 +322,7 @@ impl Writer {
             Command::PostEvents { lease, events, .. } => {
                 lease == of && events.iter().any(|e| matches!(e.item(), Item::Progress(_)))
             }
-            Command::TimeOut { .. } => true,
+            Command::TimeOut { .. } | Command::GiveUp { .. } => true,
             Command::Create(_)
             | Command::Claim { .. }
             | Command::Heartbeat { .. }
@@ -323,8 +332,7 @@ impl Writer {
             | Command::AcknowledgeCancel { .. }
             | Command::Update { .. }
             | Command::DisconnectRunner { .. }
-            | Command::ReturnRunner { .. }
-            | Command::GiveUp { .. } => false,
+            | Command::ReturnRunner { .. } => false,
         }
     }
 
@@ -357,7 +365,7 @@ impl Writer {
         &mut self,
         permit: Permit,
         decision: Decision,
-        wants: Wants,
+        (wants, word): (Wants, Word),
         idempotency: Option<Idempotency>,
         answering: Answering,
     ) {
@@ -420,11 +428,16 @@ impl Writer {
             idempotency,
             decided_at: self.core.now(),
         };
+        // Of a report that waited nothing else is new: what is held back after a start stays so.
+        let waited = word == Word::Before
+            && events.iter().all(|event| matches!(event.body, EventBody::Progress(_)));
+        let (standing, promise) = if waited { (None, Some(None)) } else { (standing, None) };
         let after = AfterCommit {
             standing,
+            promise,
             summary,
             lifecycle_before,
-            sign: sign(&events),
+            sign: sign(&events).map(|sign| (sign, word)),
             ended: over.then(|| self.phase()),
             ..self.after_commit(Answer { reply, view }, answering)
         };
@@ -532,6 +545,14 @@ fn json(value: &impl Serialize) -> Bytes {
     json.into()
 }
 
+/// When a runner gave the word that is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    Now,
+    /// It was heard and answered then, and has waited.
+    Before,
+}
+
 /// What a runner's word says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Sign {
@@ -540,13 +561,13 @@ enum Sign {
 }
 
 impl Sign {
-    fn note(self, core: &Core, id: ExecutionId, pulse: Option<&Pulse>) {
+    fn note(self, core: &Core, id: ExecutionId, pulse: Option<&Pulse>, word: Word) {
         let Some(pulse) = pulse else { return };
         match self {
             Self::Alive => pulse.beat(core.now()),
             Self::GotOn => pulse.progress(core.now()),
         }
-        if pulse.is_first_word() {
+        if word == Word::Now && pulse.is_first_word() {
             core.board().heard(id);
         }
     }
@@ -611,7 +632,7 @@ struct AfterCommit {
     /// Seq of the lifecycle event before these.
     lifecycle_before: u64,
     /// Of its runner.
-    sign: Option<Sign>,
+    sign: Option<(Sign, Word)>,
     ended: Option<Phase>,
     answer: Answer,
     answering: Answering,
@@ -640,8 +661,8 @@ impl AfterCommit {
             });
         }
         self.feed.publish(records, self.ended);
-        if let Some(sign) = self.sign {
-            sign.note(&self.core, self.id, self.pulse.as_deref());
+        if let Some((sign, word)) = self.sign {
+            sign.note(&self.core, self.id, self.pulse.as_deref(), word);
         }
         if let Some(standing) = self.standing {
             let pulse = standing.held().and(self.pulse);

@@ -67,6 +67,12 @@ impl PartialEq for Progress {
 }
 
 impl Progress {
+    /// Bytes of its message and details.
+    pub fn bytes(&self) -> usize {
+        let details = self.details.as_ref().map_or(0, |details| details.get().len());
+        details + self.message.as_ref().map_or(0, String::len)
+    }
+
     /// The most characters of a message: it is one line of a screen, and part of every list.
     pub const MESSAGE_MAX: usize = 1_000;
     /// The most bytes of details: they are part of every state and every row of a list, so what is

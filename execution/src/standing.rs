@@ -1,6 +1,6 @@
 //! Where an execution stands in the world: which queue, which lease, which deadlines.
 //!
-//! A [`Standing`] is a pure function of the state and so of the log. The shell performs effects by
+//! A [`Standing`] is a pure function of the state and so of the log, but for [`Held::report`]. The shell performs effects by
 //! replacing the old standing with the new one after each commit: level-triggered, so that a lost
 //! or repeated notice cannot leave an execution in limbo. After a restart the standings alone
 //! (the live index) rebuild queues, leases and timers.

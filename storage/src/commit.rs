@@ -285,8 +285,9 @@ impl Staging<'_> {
 /// Bytes that a batch will need, roughly: too little costs a copy, too much nothing.
 fn size_hint(batch: &[Append]) -> usize {
     let append = |append: &Append| {
-        let events: usize = append.records.iter().map(|record| record.json.len() + 112).sum();
-        events + if append.summary.is_some() { 2_048 } else { 0 }
+        append.bytes()
+            + append.records.len() * 112
+            + if append.summary.is_some() { 2_048 } else { 0 }
     };
     batch.iter().map(append).sum()
 }

@@ -18,8 +18,8 @@ impl Fence {
         self.0.contains(&append.id).then_some(Refusal::Moved { expected, actual: expected })
     }
 
-    /// Takes note of an answer. A barrier writes nothing, so that its refusal says nothing of what
-    /// follows.
+    /// Takes note of an answer. What adds nothing to the log leaves its end where it is, so that its
+    /// refusal says nothing of what follows.
     pub(crate) fn note(&mut self, append: &Append, outcome: &Result<(), Refusal>) {
         if outcome.is_err() && !append.records.is_empty() {
             self.0.push(append.id);

@@ -121,7 +121,7 @@ pub struct Append {
     pub id: ExecutionId,
     /// The log must end here; 0 means that it must not exist.
     pub expected_seq: u64,
-    /// Dense from `expected_seq + 1`. Empty is a barrier: it succeeds once all before it is durable.
+    /// Dense from `expected_seq + 1`. With none it succeeds once all before it is durable.
     pub records: Vec<Record>,
     /// Replaces the live-index row; a standing that is over removes it. `None` leaves it.
     pub standing: Option<Standing>,
@@ -136,6 +136,13 @@ pub struct Append {
 }
 
 impl Append {
+    /// Bytes of it that its writer's callers decide on: events, and a report that waits.
+    pub fn bytes(&self) -> usize {
+        let report = self.standing.as_ref().and_then(|standing| standing.report());
+        let report = report.map_or(0, |(_, progress)| progress.bytes());
+        report + self.records.iter().map(|record| record.json.len()).sum::<usize>()
+    }
+
     /// Writes nothing, and succeeds once all before it is durable, if the log then ends at
     /// `expected_seq`.
     pub fn barrier(namespace: Namespace, id: ExecutionId, expected_seq: u64) -> Self {

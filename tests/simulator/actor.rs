@@ -101,7 +101,7 @@ impl Server {
             let state = self.load(env, &ask.namespace, ask.id);
             // A terminal execution gets no actor.
             if state.as_ref().is_none_or(|state| !state.phase.is_terminal()) {
-                self.build(&ask.namespace, ask.id, state);
+                self.build(env, &ask.namespace, ask.id, state);
             }
         }
         self.execute(env, ask);
@@ -109,23 +109,31 @@ impl Server {
 
     pub(super) fn build(
         &mut self,
+        env: &Env,
         namespace: &Namespace,
         id: ExecutionId,
         state: Option<State>,
     ) -> u64 {
-        let actor = self.made(namespace, id, state);
+        let actor = self.made(env, namespace, id, state);
         let generation = actor.generation;
         self.actors.insert(id, actor);
         generation
     }
 
-    fn made(&mut self, namespace: &Namespace, id: ExecutionId, state: Option<State>) -> Actor {
+    fn made(
+        &mut self,
+        env: &Env,
+        namespace: &Namespace,
+        id: ExecutionId,
+        state: Option<State>,
+    ) -> Actor {
         let feed = self.feeds.of(namespace, id);
         let (head, lifecycle) = state.as_ref().map_or((0, 0), |s| (s.seq, s.lifecycle_seq));
         feed.opened(head, lifecycle);
         self.generations += 1;
-        let standing = self.board.standing(id);
-        let report = standing.as_deref().and_then(Standing::report);
+        // The board may be behind after a store that failed.
+        let row = env.disk.store().standing(namespace, id).ok().flatten();
+        let report = row.as_ref().and_then(Standing::report);
         let report = report.map(|(lease, progress)| (lease, progress.clone()));
         Actor {
             generation: self.generations,
@@ -172,7 +180,7 @@ impl Server {
             return Err(decided.map(|decision| decision.reply).map_err(Refused::Rejected));
         }
         env.coverage.moment("actor built from the log");
-        let actor = self.made(&ask.namespace, ask.id, Some(state));
+        let actor = self.made(env, &ask.namespace, ask.id, Some(state));
         if actor.pacing.is_pending() && !ask.detached {
             env.coverage.moment("progress report found by another actor");
             self.wake(env, ask.id, actor.generation, Span(0));
@@ -368,10 +376,14 @@ impl Server {
             Command::Resume { question, .. } => (None, *question),
             _ => (None, None),
         };
+        // A report that has waited: nothing else is new, and its runner has not spoken again.
+        let waited = actor.pacing.tells_late()
+            && events.iter().all(|event| matches!(event.body, EventBody::Progress(_)));
         let after = After {
             generation: actor.generation,
             poisoned: Rc::clone(&actor.poisoned),
             deed: Deed {
+                waited,
                 lease: lease_of(&ask.command),
                 timeout,
                 pace,
@@ -379,7 +391,7 @@ impl Server {
                 after: ask.after,
                 spoilt,
             },
-            standing,
+            standing: standing.filter(|_| !waited),
             pulse: actor.pulse.clone(),
             feed: Arc::clone(&actor.feed),
             spoke: spoke(&events),

@@ -59,6 +59,8 @@ pub(crate) struct Deed {
     pub(crate) lease: Option<LeaseId>,
     /// The timeout: which, when it came up on the board, when it was decided.
     pub(crate) timeout: Option<(DeadlineKind, Timestamp, Timestamp)>,
+    /// It was heard and answered before.
+    pub(crate) waited: bool,
     /// Of a progress report.
     pub(crate) pace: Option<Pace>,
     /// The question that an answer named.
@@ -278,7 +280,7 @@ impl Checks {
             {
                 *claiming = Claiming { spent: false, granted: true };
             }
-            known.moved |= record.lifecycle;
+            known.moved |= record.lifecycle && !deed.waited;
             let claimed_by = event["data"]["runner"]["id"].as_str();
             if type_name == "execution.started" && claimed_by == Some(STRAY) {
                 // It went past the queue, and so past its limits; no call outside lets it.

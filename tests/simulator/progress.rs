@@ -26,6 +26,8 @@ pub(super) struct Pacing {
     pending: Option<(LeaseId, Progress)>,
     /// The standing that was appended last has a report.
     promised: bool,
+    /// What is decided now was heard before.
+    late: bool,
     /// What is decided next must not wait for its turn.
     hurried: bool,
 }
@@ -48,6 +50,10 @@ impl Pacing {
         self.promised
     }
 
+    pub(super) fn tells_late(&self) -> bool {
+        self.late
+    }
+
     pub(super) fn is_pending(&self) -> bool {
         self.pending.is_some()
     }
@@ -60,7 +66,12 @@ impl Pacing {
 
 impl Server {
     /// The answer to a report that came too soon after the last.
-    pub(super) fn postpone(&self, env: &mut Env, actor: &mut Actor, ask: &Ask) -> Option<Reply> {
+    pub(super) fn postpone(
+        &mut self,
+        env: &mut Env,
+        actor: &mut Actor,
+        ask: &Ask,
+    ) -> Option<Reply> {
         let Command::ReportProgress { lease, progress } = &ask.command else { return None };
         let state = actor.state.as_ref()?;
         let held = state.lease.as_ref().is_some_and(|held| held.id == *lease);
@@ -77,6 +88,10 @@ impl Server {
         env.coverage.moment("progress report waited for its turn");
         if let Some(pulse) = &actor.pulse {
             pulse.progress(env.now);
+            if pulse.is_first_word() {
+                env.coverage.moment("runner back after a restart");
+                self.board.heard(ask.id);
+            }
             if !env.checks.contested.contains(&ask.id) {
                 env.checks.heard(ask.id, *lease, env.now, true);
             }
@@ -112,7 +127,7 @@ impl Server {
         let state = self.load(env, &namespace, id);
         if let Some(state) = state.filter(|state| !state.phase.is_terminal()) {
             env.coverage.moment("actor built for what one before it had promised");
-            let generation = self.build(&namespace, id, Some(state));
+            let generation = self.build(env, &namespace, id, Some(state));
             self.wake(env, id, generation, Span(0));
         }
     }
@@ -136,7 +151,7 @@ impl Server {
             Command::PostEvents { lease, events, .. } => {
                 lease == of && events.iter().any(|e| matches!(e.item(), Item::Progress(_)))
             }
-            Command::TimeOut { .. } => true,
+            Command::TimeOut { .. } | Command::GiveUp { .. } => true,
             Command::Create(_)
             | Command::Claim { .. }
             | Command::Heartbeat { .. }
@@ -146,8 +161,7 @@ impl Server {
             | Command::AcknowledgeCancel { .. }
             | Command::Update { .. }
             | Command::DisconnectRunner { .. }
-            | Command::ReturnRunner { .. }
-            | Command::GiveUp { .. } => false,
+            | Command::ReturnRunner { .. } => false,
         };
         if !goes_first {
             return false;
@@ -187,7 +201,9 @@ impl Server {
             Context { id, now: env.now, random: 0.0, state_limit: usize::MAX, after: None };
         match decide(Some(state), ask.command.clone(), &context) {
             Ok(decision) if !decision.events.is_empty() => {
+                actor.pacing.late = true;
                 self.append(env, actor, decision, ask, false);
+                actor.pacing.late = false;
             }
             // Nothing new in it.
             Ok(decision) => self.keep_report(env, actor, ask, decision.reply),

@@ -398,7 +398,7 @@ impl Server {
     ) {
         let id = after.ask.id;
         let wrote = !append.records.is_empty();
-        let promise = append.standing.as_ref().filter(|_| !wrote).cloned();
+        let promise = append.standing.clone().filter(|_| after.standing.is_none());
         if let Err(failure) = result {
             after.poisoned.set(true);
             env.checks.doubt_report(&after.ask);
@@ -436,7 +436,7 @@ impl Server {
                 if let Some(lease) = after.deed.lease.filter(|_| held) {
                     env.checks.heard(id, lease, env.now, true);
                 }
-                if pulse.is_first_word() {
+                if !after.deed.waited && pulse.is_first_word() {
                     env.coverage.moment("runner back after a restart");
                     self.board.heard(id);
                 }
