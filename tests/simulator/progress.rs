@@ -121,7 +121,7 @@ impl Server {
         }
         if self.is_decided(id) || !self.healthy {
             let epoch = self.epoch;
-            env.after(RETRY, Happening::Awaken { epoch, namespace, id });
+            env.after(Span::millis(5), Happening::Awaken { epoch, namespace, id });
             return;
         }
         let state = self.load(env, &namespace, id);

@@ -55,9 +55,6 @@ impl Checks {
 
     /// A report that should be in the log by now.
     pub(crate) fn late_report(&self, id: ExecutionId) -> Option<String> {
-        if self.contested.contains(&id) {
-            return None; // Another writer may have ended its attempt.
-        }
         let known = &self.known[&id];
         let newest = known.reports.newest.as_ref()?;
         let due = newest.at.plus(self.interval).max(self.excused_until).plus(self.late());
